@@ -1,0 +1,83 @@
+package approval
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/custodyhq/custody/security"
+)
+
+// The decisions of a vote.
+const (
+	Approve = "approve"
+	Reject  = "reject"
+)
+
+// A Vote is one person's decision, with the statement that proves it.
+type Vote struct {
+	ID        string // vote_…
+	By        string // subj_…
+	Decision  string // Approve or Reject
+	Statement security.Signed
+	AtUS      int64 // when it was recorded, by the database's clock
+}
+
+// A Statement is what a vote signs: this person, by this sign-in, decided this
+// about exactly this document.
+type Statement struct {
+	V        int           `json:"v"`
+	Approval string        `json:"approval"` // apr_…
+	Digest   string        `json:"digest"`   // sha256:… of the document
+	Decision string        `json:"decision"`
+	By       string        `json:"by"` // subj_…
+	Kind     security.Kind `json:"kind"`
+	ACR      string        `json:"acr"`
+	AuthTime int64         `json:"auth_time"` // seconds since 1970: when they signed in
+	At       int64         `json:"at_us"`     // microseconds since 1970: when they voted
+	Vote     string        `json:"vote"`      // vote_…
+}
+
+// ErrStatement is returned for a body that is not a canonical statement.
+var ErrStatement = errors.New("not a vote's statement in its canonical form")
+
+// Text is the canonical form (RFC 8785), which is signed.
+func (s Statement) Text() string {
+	o := object{
+		"v": int64(s.V), "approval": s.Approval, "digest": s.Digest, "decision": s.Decision,
+		"by": s.By, "kind": string(s.Kind), "acr": s.ACR, "auth_time": s.AuthTime,
+		"at_us": s.At, "vote": s.Vote,
+	}
+	return string(o.appendTo(make([]byte, 0, 512)))
+}
+
+// ParseStatement reads what Text wrote, and nothing else.
+func ParseStatement(text string) (Statement, error) {
+	var s Statement
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.DisallowUnknownFields()
+	if dec.Decode(&s) != nil || s.V != 1 || s.Text() != text {
+		return Statement{}, ErrStatement
+	}
+	return s, nil
+}
+
+// NewVote signs a person's decision on the document with this digest. It does
+// not say whether they may vote: Eligible and Decide do.
+func NewVote(keys *security.Keys, req Request, who security.Principal, decision, digest string, now time.Time) (Vote, error) {
+	if decision != Approve && decision != Reject {
+		return Vote{}, fmt.Errorf("%w: the decision must be approve or reject", ErrStatement)
+	}
+	v := Vote{ID: security.NewID().Name("vote"), By: who.ID, Decision: decision, AtUS: now.UnixMicro()}
+	s := Statement{
+		V: 1, Approval: req.Document.ID, Digest: digest, Decision: decision, By: who.ID,
+		Kind: who.Kind, ACR: who.ACR, At: v.AtUS, Vote: v.ID,
+	}
+	if !who.AuthTime.IsZero() {
+		s.AuthTime = who.AuthTime.Unix()
+	}
+	v.Statement = keys.Sign(security.ForVote, []byte(s.Text()))
+	return v, nil
+}
