@@ -1,0 +1,72 @@
+package guard
+
+import "github.com/custodyhq/custody/security"
+
+// Checked is input that Check let pass. Only Check makes one; the zero Checked
+// holds nothing and is not OK.
+type Checked struct {
+	args []Arg
+	ok   bool
+}
+
+// OK reports whether c came from Check.
+func (c Checked) OK() bool { return c.ok }
+
+// Len is the number of arguments.
+func (c Checked) Len() int { return len(c.args) }
+
+// Arg is the i-th argument, in the order given to Check; the zero Arg if there
+// is none.
+func (c Checked) Arg(i int) Arg {
+	if i < 0 || i >= len(c.args) {
+		return Arg{}
+	}
+	a := c.args[i]
+	a.Value = clone(a.Value)
+	return a
+}
+
+// Args are all arguments, in the order given to Check. They are copies: to
+// change one does not change what was checked.
+func (c Checked) Args() []Arg {
+	if !c.ok {
+		return nil
+	}
+	out := make([]Arg, len(c.args))
+	for i := range c.args {
+		out[i] = c.Arg(i)
+	}
+	return out
+}
+
+// Check reads every argument that the author did not write, in all its
+// readings. A refusal is a *Refusal; the findings are returned beside it, too.
+// What Redact replaced is replaced in the Checked arguments.
+func (g *Guard) Check(args []Arg, in Rules) (Checked, []security.Finding, error) {
+	w := g.walk(security.Block, modes{
+		injection: in.injection(),
+		personal:  in.PII.or(Off),
+		secrets:   in.Secrets.or(Off),
+	})
+	out := make([]Arg, len(args))
+	for i, a := range args {
+		w.trusted, w.inert = a.Label.Trusted(), a.Inert
+		a.Value = w.value(a.Value, a.at(), "", 0)
+		out[i] = a
+	}
+	if w.stopped {
+		r := refuse(w.findings)
+		return Checked{}, r.Findings, r
+	}
+	return Checked{args: out, ok: true}, w.findings, nil
+}
+
+// injection is the mode for instructions. There is no redacting an instruction:
+// what is left around it may be part of it.
+func (r Rules) injection() Mode {
+	m := r.Injection.or(Block)
+	if m == Redact {
+		return Block
+	}
+	return m
+}

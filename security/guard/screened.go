@@ -1,0 +1,142 @@
+package guard
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/custodyhq/custody/security"
+)
+
+// Screened is a draft that passed the schema and the rules, and not yet the
+// judge. Only Screen and Rescreen make one; the zero Screened releases nothing.
+type Screened struct {
+	value any
+	json  []byte
+	label security.Label
+	path  string
+	judge bool
+	ok    bool
+}
+
+// OK reports whether s came from Screen.
+func (s Screened) OK() bool { return s.ok }
+
+// Judgeable is the draft as the judge may see it: a copy, after redaction.
+func (s Screened) Judgeable() any { return clone(s.value) }
+
+// Bytes is the draft as JSON, for sealing before the judge is asked. Rescreen
+// reads it.
+func (s Screened) Bytes() []byte { return slices.Clone(s.json) }
+
+// Label says where the draft comes from.
+func (s Screened) Label() security.Label { return s.label }
+
+// Screen checks a draft on its way out: its schema, then secrets and personal
+// data in every string. A *Refusal means that it is withheld. The path is the
+// JSON Pointer of the output, such as /steps/draft/output.
+func (g *Guard) Screen(value any, label security.Label, path string, out OutRules) (Screened, []security.Finding, error) {
+	if err := out.check(value); err != nil {
+		return withheld(nil, schemaFinding(path, err))
+	}
+	w := g.walk(security.Withhold, modes{
+		injection: Off,
+		personal:  out.PII.or(Redact),
+		secrets:   out.Secrets.or(Withhold),
+	})
+	clean := w.value(value, path, "", 0)
+	if w.stopped {
+		return withheld(w.findings)
+	}
+	if w.redacted {
+		// Redaction may break a format or a length: such a draft would fail later.
+		if err := out.check(clean); err != nil {
+			return withheld(w.findings, schemaFinding(path, err))
+		}
+	}
+	body, err := encode(clean)
+	if err != nil {
+		return withheld(w.findings, unreadable(security.Withhold, path))
+	}
+	return Screened{value: clean, json: body, label: label, path: path, judge: out.Judge, ok: true}, w.findings, nil
+}
+
+// Rescreen opens a draft that was sealed by Bytes before a crash and screens it
+// again, under the rules of today.
+func (g *Guard) Rescreen(body []byte, label security.Label, path string, out OutRules) (Screened, []security.Finding, error) {
+	value, err := decode(body)
+	if err != nil {
+		return withheld(nil, unreadable(security.Withhold, path))
+	}
+	return g.Screen(value, label, path, out)
+}
+
+// Release lets the draft go if the judge has nothing against it. A *Refusal
+// means that it is withheld. The judge cannot overrule the rules: they have
+// already been asked.
+func (s Screened) Release(v Verdict) (Released, error) {
+	if !s.ok {
+		return Released{}, refuse([]security.Finding{unreadable(security.Withhold, s.path)})
+	}
+	if v.said == pass || v.said == noJudge && !s.judge {
+		return Released{value: s.value, json: s.json, label: s.label, ok: true}, nil
+	}
+	why := "The judge did not let the output pass."
+	if v.said != fail {
+		why = "The step has a judge, and it gave no verdict."
+	}
+	return Released{}, refuse([]security.Finding{{
+		Rule: "judge.withheld", Kind: "judge", Action: security.Withhold, Path: s.path, Why: why,
+	}})
+}
+
+func (r OutRules) check(value any) error {
+	if r.Schema == nil {
+		return nil
+	}
+	return r.Schema(value)
+}
+
+func withheld(before []security.Finding, more ...security.Finding) (Screened, []security.Finding, error) {
+	r := refuse(append(before, more...))
+	return Screened{}, r.Findings, r
+}
+
+func schemaFinding(path string, err error) security.Finding {
+	return security.Finding{
+		Rule: "schema.invalid", Kind: "schema", Action: security.Withhold, Path: path,
+		Why: "The output does not fit the schema of the step: " + err.Error(),
+	}
+}
+
+func unreadable(action, path string) security.Finding {
+	return security.Finding{
+		Rule: "value.unreadable", Kind: "schema", Action: action, Path: path,
+		Why: "The value is not plain JSON, so the guard cannot read all of it.",
+	}
+}
+
+func encode(value any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func decode(body []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one value")
+	}
+	return v, nil
+}

@@ -1,0 +1,263 @@
+package guard
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/custodyhq/custody/security"
+)
+
+// maxDepth bounds nesting: a pointer is copied at each level, so without it the
+// work would grow with the square of the depth.
+const maxDepth = 100
+
+// modes are what a walk does about each kind, with the defaults filled in.
+type modes struct{ injection, personal, secrets Mode }
+
+// A walk reads one value after another and rebuilds each, redacted.
+type walk struct {
+	g        *Guard
+	modes    modes
+	stop     string // the action of a refusal: block or withhold
+	trusted  bool   // the author alone wrote what is read now
+	inert    bool   // it cannot carry instructions
+	left     int    // bytes that may still be read
+	stopped  bool
+	redacted bool
+	findings []security.Finding
+}
+
+func (g *Guard) walk(stop string, m modes) *walk {
+	return &walk{g: g, modes: m, stop: stop, left: g.maxBytes}
+}
+
+// value returns a copy of v without what is to be redacted. The key is the name
+// of the member that holds v: it is context for rules such as "a number under
+// ssn".
+func (w *walk) value(v any, path, key string, depth int) any {
+	if depth > maxDepth {
+		w.refuse("value.too-deep", path, fmt.Sprintf("The value is nested more than %d levels deep.", maxDepth))
+		return nil
+	}
+	switch v := v.(type) {
+	case nil, bool:
+		return v
+	case string:
+		return w.text(v, path, key)
+	case json.Number:
+		if !json.Valid([]byte(v)) || strings.ContainsAny(string(v), "\"[{ntf") {
+			break // a json.Number can hold any text; this one does
+		}
+		w.number(v.String(), path, key)
+		return v
+	case float64:
+		w.number(strconv.FormatFloat(v, 'f', -1, 64), path, key)
+		return v
+	case int:
+		w.number(strconv.Itoa(v), path, key)
+		return v
+	case int64:
+		w.number(strconv.FormatInt(v, 10), path, key)
+		return v
+	case []any:
+		return w.list(v, path, key, depth)
+	case map[string]any:
+		return w.object(v, path, depth)
+	}
+	w.add(unreadable(w.stop, path))
+	return nil
+}
+
+func (w *walk) list(v []any, path, key string, depth int) any {
+	out := make([]any, len(v))
+	for i, e := range v {
+		out[i] = w.value(e, path+"/"+strconv.Itoa(i), key, depth+1)
+	}
+	return out
+}
+
+// object walks the members in the order of their names, so that findings do not
+// depend on the order of a map.
+func (w *walk) object(v map[string]any, path string, depth int) any {
+	out := make(map[string]any, len(v))
+	for i, key := range slices.Sorted(maps.Keys(v)) {
+		name, place := w.key(key, path, i)
+		for n := 2; ; n++ {
+			if _, taken := out[name]; !taken {
+				break
+			}
+			name = fmt.Sprintf("%s %d", strings.TrimRight(name, " 0123456789"), n)
+		}
+		out[name] = w.value(v[key], place, key, depth+1)
+	}
+	return out
+}
+
+// key reads a member's name, which is text like any other, and returns what is
+// left of it and the pointer to the member. A name that is not a plain word, or
+// in which something was found, does not appear in pointers: they are stored
+// where content must not be.
+func (w *walk) key(key, path string, i int) (string, string) {
+	numbered := path + "/*" + strconv.Itoa(i)
+	before := len(w.findings)
+	clean := w.text(key, numbered, "")
+	for j := before; j < len(w.findings); j++ {
+		w.findings[j].Start, w.findings[j].End = 0, 0
+	}
+	if clean != key || len(w.findings) > before || !plainName(key) {
+		return clean, numbered
+	}
+	return clean, path + "/" + escape(key)
+}
+
+func plainName(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		if !isWordByte(s[i]) && s[i] != '-' && s[i] != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// escape writes a name as a token of a JSON Pointer (RFC 6901, section 3).
+func escape(name string) string {
+	if !strings.ContainsAny(name, "~/") {
+		return name
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
+}
+
+// text reads one string and returns it redacted.
+func (w *walk) text(s, path, key string) string {
+	if w.left -= len(s); w.left < 0 {
+		if w.left+len(s) >= 0 {
+			w.refuse("size.too-large", path, fmt.Sprintf("The text is longer than the guard reads, which is %d bytes.", w.g.maxBytes))
+		}
+		return s
+	}
+	injection := w.modes.injection != Off && !w.trusted && !w.inert
+	sensitive := (w.modes.personal != Off || w.modes.secrets != Off) && !w.trusted
+	if !injection && !sensitive {
+		return s
+	}
+	var cut []sight
+	for _, n := range w.g.scan(s, key, injection, sensitive) {
+		if m := w.mode(n); m != Off {
+			w.add(n.finding(path, m.action(w.stop)))
+			if m == Redact {
+				cut = append(cut, n)
+			}
+		}
+	}
+	return w.redact(s, cut)
+}
+
+// mode is what is done about a sight. What is only spoken about is noted.
+func (w *walk) mode(n sight) Mode {
+	switch n.kind {
+	case "personal":
+		return w.modes.personal
+	case "secret":
+		return w.modes.secrets
+	}
+	if n.quoted && w.modes.injection.refuses() {
+		return Note
+	}
+	return w.modes.injection
+}
+
+// redact replaces what was seen, which is in the order of its places, by what
+// it is. Where two overlap, the text of both goes.
+func (w *walk) redact(s string, cut []sight) string {
+	if len(cut) == 0 {
+		return s
+	}
+	w.redacted = true
+	var b strings.Builder
+	done := 0
+	for _, n := range cut {
+		if n.hi <= done {
+			continue
+		}
+		if n.lo >= done {
+			b.WriteString(s[done:n.lo])
+			b.WriteString("[redacted:" + n.label + "]")
+		}
+		done = n.hi
+	}
+	b.WriteString(s[done:])
+	return b.String()
+}
+
+// number looks for personal data that was written as a number, which only the
+// name of its member can tell from any other. A number cannot be redacted
+// without becoming a text, so Redact refuses it.
+func (w *walk) number(s, path, key string) {
+	if w.modes.personal == Off || w.trusted || len(s) < 8 || !personalName(key) {
+		return
+	}
+	for _, n := range w.g.scan(key+": "+s, "", false, true) {
+		if n.kind != "personal" {
+			continue
+		}
+		m := w.modes.personal
+		if m == Redact {
+			m = Withhold
+		}
+		n.lo, n.hi = 0, 0
+		w.add(n.finding(path, m.action(w.stop)))
+	}
+}
+
+// personalName reports whether a member's name says that a number is somebody's.
+func personalName(key string) bool {
+	key = strings.ToLower(key)
+	for _, word := range []string{"card", "credit", "ssn", "social", "tax", "steuer", "phone", "mobile", "telefon", "nhs"} {
+		if strings.Contains(key, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *walk) refuse(rule, path, why string) {
+	w.add(security.Finding{Rule: rule, Kind: "schema", Action: w.stop, Path: path, Why: why})
+}
+
+func (w *walk) add(f security.Finding) {
+	stops := f.Action == security.Block || f.Action == security.Withhold
+	if len(w.findings) < w.g.maxFindings || stops && !w.stopped {
+		w.findings = append(w.findings, f)
+	}
+	w.stopped = w.stopped || stops
+}
+
+// clone copies decoded JSON. Strings and numbers cannot change and are shared.
+func clone(v any) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = clone(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = clone(e)
+		}
+		return out
+	}
+	return v
+}
+
+func isWordByte(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
