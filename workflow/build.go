@@ -119,7 +119,7 @@ func HTTP(id, connection, method, path string) *StepBuilder {
 // Set begins a step that computes values.
 func Set(id string) *StepBuilder { return Use(id, setName) }
 
-// Approval begins a wait for people with any of the roles, who see what show
+// Approval begins a wait for people who have every role given, who see what show
 // yields.
 func Approval(id string, show any, roles ...string) *StepBuilder {
 	s := Use(id, approvalName).With("show", show)

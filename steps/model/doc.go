@@ -1,0 +1,8 @@
+// Package model asks language models, and is the only one that knows
+// langchaingo. Under langchaingo lies a wire of our own: it sends exactly one
+// request for one Prompt, says what langchaingo cannot say (an ordered JSON
+// Schema, no temperature), and keeps what langchaingo drops (refusals, finish
+// reasons, usage, the real model's name, Retry-After, why a call ended).
+//
+// Nothing streams, nothing is tried again, no redirect is followed.
+package model

@@ -1,0 +1,14 @@
+// want: unexported field
+
+// Package cheat is compiled by a test; see its first line.
+package cheat
+
+import (
+	"context"
+
+	"github.com/custodyhq/custody/steps"
+)
+
+func step(ctx context.Context, p *steps.Pipeline, a steps.Admitted, id steps.CallID) {
+	_ = steps.Call{Input: steps.Input{with: map[string]any{}}}
+}

@@ -1,0 +1,15 @@
+// want: unexported field
+
+// Package cheat is compiled by a test; see its first line.
+package cheat
+
+import (
+	"context"
+
+	"github.com/custodyhq/custody/security/guard"
+	"github.com/custodyhq/custody/steps"
+)
+
+func step(ctx context.Context, p *steps.Pipeline, a steps.Admitted, id steps.CallID) {
+	_ = guard.Verdict{said: 2}
+}
