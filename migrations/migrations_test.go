@@ -256,7 +256,8 @@ func TestARoleWithoutRightsOnTheDatabaseMayFindThatNothingIsMissing(t *testing.T
 func TestDigestChangesWithNamesAndContents(t *testing.T) {
 	t.Parallel()
 	files := []fs.FS{
-		fstest.MapFS{}, one(), two(),
+		fstest.MapFS{},
+		one(), two(),
 		fstest.MapFS{"00001_other.sql": sql("create table custody.one (n int)")},
 		fstest.MapFS{"00001_one.sql": sql("create table custody.one (n bigint)")},
 	}

@@ -78,7 +78,7 @@ func (p *Pipeline) Judge(ctx context.Context, c Checked, s guard.Screened, id Ca
 	case errors.As(err, &e) && silent(e):
 		return guard.Judged(false), JudgeUse{Use: e.Use}, e
 	case e != nil:
-		return guard.Judged(false), JudgeUse{Use: e.Use}, nil
+		return guard.Judged(false), JudgeUse{Use: e.Use}, nil //nolint:nilerr // an answer of no use is a verdict: withheld
 	}
 	return guard.Judged(false), JudgeUse{}, nil
 }

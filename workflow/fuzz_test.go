@@ -1,6 +1,7 @@
 package workflow_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,11 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("took %s", took)
 		}
 		if err != nil {
-			for _, p := range err.(workflow.Problems) {
+			var problems workflow.Problems
+			if !errors.As(err, &problems) {
+				t.Errorf("the error is a %T", err)
+			}
+			for _, p := range problems {
 				if p.Line < 1 || p.Column < 1 || p.Message == "" || p.Code == "" {
 					t.Errorf("a problem without a place or words: %+v", p)
 				}

@@ -50,7 +50,8 @@ func (l *loader) guard(n *node, s *Step) {
 			}
 		}
 		l.known(at, "guard."+side, names, map[string]string{
-			"schema": "the schema is always checked, because expressions are typed from it"})
+			"schema": "the schema is always checked, because expressions are typed from it",
+		})
 	}
 }
 

@@ -96,13 +96,3 @@ func whole(segments []segment) (segment, bool) {
 	}
 	return found[0], true
 }
-
-// hasExpr reports whether any segment is an expression.
-func hasExpr(segments []segment) bool {
-	for _, s := range segments {
-		if s.expr {
-			return true
-		}
-	}
-	return false
-}

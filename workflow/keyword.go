@@ -39,8 +39,10 @@ func keywords() map[string]holding {
 // formats are those that are checked; a format that is not would promise what
 // nobody keeps.
 func formats() []string {
-	return []string{"json-pointer", "uuid", "duration", "ipv4", "ipv6", "hostname", "email",
-		"date", "time", "date-time", "uri", "uri-reference", "regex"}
+	return []string{
+		"json-pointer", "uuid", "duration", "ipv4", "ipv6", "hostname", "email",
+		"date", "time", "date-time", "uri", "uri-reference", "regex",
+	}
 }
 
 // checkKeywords walks a schema and refuses what would be silently ignored.

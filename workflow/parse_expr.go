@@ -92,9 +92,11 @@ func (l *loader) reachable(n *node, s segment, r reference, step int) bool {
 	if l.above[step][l.ids[r.step]] {
 		return true
 	}
-	l.expressionFault(n, s, fault{code: "not_an_ancestor",
+	l.expressionFault(n, s, fault{
+		code:    "not_an_ancestor",
 		message: fmt.Sprintf("step %s need not have ended before this one", r.step),
-		remedy:  fmt.Sprintf("add %s to `needs`", r.step)})
+		remedy:  fmt.Sprintf("add %s to `needs`", r.step),
+	})
 	return false
 }
 

@@ -23,8 +23,10 @@ const (
 
 // String is the status as the API shows it; Backoff shows as "waiting".
 func (s Status) String() string {
-	names := [...]string{"pending", "running", "waiting", "waiting", "succeeded", "skipped",
-		"failed", "denied", "blocked", "withheld", "unknown", "cancelled"}
+	names := [...]string{
+		"pending", "running", "waiting", "waiting", "succeeded", "skipped",
+		"failed", "denied", "blocked", "withheld", "unknown", "cancelled",
+	}
 	if int(s) >= len(names) {
 		return names[Unknown]
 	}

@@ -138,8 +138,10 @@ func forks(s *jsonschema.Schema) bool {
 // children lists the schemas inside a schema and those that it refers to.
 func children(s *jsonschema.Schema) []*jsonschema.Schema {
 	var out []*jsonschema.Schema
-	for _, one := range []*jsonschema.Schema{s.Ref, s.Not, s.If, s.Then, s.Else, s.PropertyNames,
-		s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems} {
+	for _, one := range []*jsonschema.Schema{
+		s.Ref, s.Not, s.If, s.Then, s.Else, s.PropertyNames,
+		s.UnevaluatedProperties, s.Contains, s.Items2020, s.UnevaluatedItems,
+	} {
 		if one != nil {
 			out = append(out, one)
 		}

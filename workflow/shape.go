@@ -250,7 +250,7 @@ func kindOfValues(s *jsonschema.Schema) shapeKind {
 
 // fixed reports whether the schema lists all its values, and all are scalars.
 func fixed(s *jsonschema.Schema) bool {
-	values := []any{}
+	var values []any
 	switch {
 	case s.Enum != nil:
 		values = s.Enum.Values

@@ -39,8 +39,10 @@ func (s *Server) serveDeviceAuthorization(w http.ResponseWriter, r *http.Request
 		refuse(w, http.StatusBadRequest, "invalid_request")
 		return
 	}
-	d.grant = grant{client: CLI, acr: "mfa", life: signInLife, sid: rand.Text(),
-		openid: slices.Contains(strings.Fields(r.PostFormValue("scope")), "openid")}
+	d.grant = grant{
+		client: CLI, acr: "mfa", life: signInLife, sid: rand.Text(),
+		openid: slices.Contains(strings.Fields(r.PostFormValue("scope")), "openid"),
+	}
 	if r.PostFormValue("acr_values") == "pwd" {
 		d.grant.acr = "pwd"
 	}

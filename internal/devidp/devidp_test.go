@@ -141,8 +141,10 @@ func pkce() (verifier, challenge string) {
 const redirect = "http://127.0.0.1:8080/oidc/callback"
 
 func question(challenge string) url.Values {
-	return url.Values{"response_type": {"code"}, "client_id": {devidp.Console}, "redirect_uri": {redirect}, "scope": {"openid"},
-		"state": {"s"}, "nonce": {"n"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"}}
+	return url.Values{
+		"response_type": {"code"}, "client_id": {devidp.Console}, "redirect_uri": {redirect}, "scope": {"openid"},
+		"state": {"s"}, "nonce": {"n"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"},
+	}
 }
 
 var hidden = regexp.MustCompile(`name="request" value="([^"]*)"`)
@@ -294,8 +296,10 @@ func TestDeviceFlow(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &got); err != nil {
 			t.Fatal(err)
 		}
-		return got["user_code"].(string), url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"},
-			"client_id": {devidp.CLI}, "device_code": {got["device_code"].(string)}, "code_verifier": {verifier}}
+		return got["user_code"].(string), url.Values{
+			"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"},
+			"client_id":  {devidp.CLI}, "device_code": {got["device_code"].(string)}, "code_verifier": {verifier},
+		}
 	}
 	want := func(form url.Values, problem string) {
 		t.Helper()

@@ -117,8 +117,13 @@ func ParseDocument(text string) (Document, error) {
 // validate names the field without which nothing would be bound.
 func (d Document) validate() error {
 	for _, f := range []struct{ name, value string }{
-		{"approval", d.ID}, {"nonce", d.Nonce}, {"tenant", d.Tenant}, {"run", d.Run},
-		{"step", d.Step}, {"workflow", d.Workflow}, {"requester", d.Requester},
+		{"approval", d.ID},
+		{"nonce", d.Nonce},
+		{"tenant", d.Tenant},
+		{"run", d.Run},
+		{"step", d.Step},
+		{"workflow", d.Workflow},
+		{"requester", d.Requester},
 	} {
 		if f.value == "" {
 			return fmt.Errorf("%w: %s is empty", ErrDocument, f.name)

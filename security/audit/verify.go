@@ -157,9 +157,12 @@ func (v *Verifier) columns(e Entry, row *Row, b *Body) {
 		name   string
 		differ bool
 	}{
-		{"tenant", row.Tenant != said.Tenant}, {"action", row.Action != said.Action},
-		{"outcome", row.Outcome != said.Outcome}, {"step", row.Step != said.Step},
-		{"actor", row.Actor != said.Actor}, {"workflow", row.Workflow != said.Workflow},
+		{"tenant", row.Tenant != said.Tenant},
+		{"action", row.Action != said.Action},
+		{"outcome", row.Outcome != said.Outcome},
+		{"step", row.Step != said.Step},
+		{"actor", row.Actor != said.Actor},
+		{"workflow", row.Workflow != said.Workflow},
 		{"at_us", row.AtUS != said.AtUS},
 	} {
 		if c.differ {

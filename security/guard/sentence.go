@@ -31,7 +31,6 @@ type sentences struct {
 	single  int // longest row of single letters
 	row     int
 	short   int // words cut by a sign
-	longest int // longest word without a concept
 }
 
 // marks are the numbers of the concepts that the reader itself sets or asks for.

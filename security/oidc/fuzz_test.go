@@ -17,10 +17,12 @@ func FuzzVerify(f *testing.F) {
 	is.publish(k)
 	v := is.verifier(f, nil)
 	good := sign(f, k, nil, is.claims())
-	for _, seed := range []string{good, good + ".", good[:len(good)-1], "..", "", "a.b.c", "e30.e30.e30",
+	for _, seed := range []string{
+		good, good + ".", good[:len(good)-1], "..", "", "a.b.c", "e30.e30.e30",
 		signRaw(f, k, `{"alg":"EdDSA","typ":"at+jwt"}`, `{"iss":"`+is.url+`","exp":1e400}`),
 		sign(f, k, claims{"alg": "none"}, is.claims()),
-		sign(f, k, nil, with(is.claims(), claims{"act": claims{"act": claims{"sub": 1}}}))} {
+		sign(f, k, nil, with(is.claims(), claims{"act": claims{"act": claims{"sub": 1}}})),
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
@@ -48,8 +50,10 @@ func FuzzClaims(f *testing.F) {
 		c.Profile, c.Roles = []string{"rfc9068", "keycloak"}, []string{"/roles", "/a/b~1c"}
 	})
 	base := `{"iss":"` + is.url + `","aud":"` + audience + `","client_id":"bot","sub":"s","iat":1772366400,"exp":1772367000`
-	for _, more := range []string{`}`, `,"act":{"sub":"x","act":{}}}`, `,"roles":"r","amr":[],"acr":1}`, `,"a":{"b/c":["x"]},"sid":{}}`,
-		`,"_claim_names":{"x":"y"}}`, `,"sub":"t"}`, `,"typ":"Bearer","preferred_username":"service-account-bot"}`} {
+	for _, more := range []string{
+		`}`, `,"act":{"sub":"x","act":{}}}`, `,"roles":"r","amr":[],"acr":1}`, `,"a":{"b/c":["x"]},"sid":{}}`,
+		`,"_claim_names":{"x":"y"}}`, `,"sub":"t"}`, `,"typ":"Bearer","preferred_username":"service-account-bot"}`,
+	} {
 		f.Add(`{"alg":"EdDSA","kid":"k1","typ":"at+jwt"}`, base+more)
 	}
 	f.Fuzz(func(t *testing.T, header, payload string) {

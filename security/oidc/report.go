@@ -75,8 +75,10 @@ func (c check) explain(p *presented) CheckResult {
 }
 
 func unreadable(err error) CheckResult {
-	r := CheckResult{Name: "shape", Expected: "a signed JWT in compact form, at most 16 KiB",
-		Remedy: "copy the whole access token, without Bearer and without line breaks; opaque tokens are not supported"}
+	r := CheckResult{
+		Name: "shape", Expected: "a signed JWT in compact form, at most 16 KiB",
+		Remedy: "copy the whole access token, without Bearer and without line breaks; opaque tokens are not supported",
+	}
 	if refused := (*TokenError)(nil); errors.As(err, &refused) {
 		r.Name, r.Found = refused.Code, refused.Description
 	}

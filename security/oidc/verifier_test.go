@@ -261,20 +261,30 @@ func TestPrincipalIsWhatTheTokenSays(t *testing.T) {
 		{"groups are no roles", nil, claims{"groups": []string{"admin"}}, base},
 		{"groups are roles if asked for", func(c *oidc.Issuer) { c.Roles = []string{"/groups", "/a~1b/r"} }, claims{"groups": []string{"g"}, "a/b": claims{"r": []string{"h"}}}, edit(base, func(p *security.Principal) { p.Roles = []string{"g", "h"} })},
 		{"each named pointer that leads nowhere is reported", func(c *oidc.Issuer) { c.Roles = []string{"/roles", "/x/y"} }, nil, edit(base, func(p *security.Principal) { p.Missing = []string{"/x/y"} })},
-		{"Keycloak's realm and client roles", func(c *oidc.Issuer) { c.Profile = []string{"keycloak"} },
+		{
+			"Keycloak's realm and client roles", func(c *oidc.Issuer) { c.Profile = []string{"keycloak"} },
 			claims{"realm_access": claims{"roles": []string{"legal"}}, "resource_access": claims{audience: claims{"roles": []string{"analyst"}}}},
-			edit(base, func(p *security.Principal) { p.Roles = []string{"analyst", "legal"} })},
-		{"Keycloak's person without roles", func(c *oidc.Issuer) { c.Profile = []string{"keycloak"}; c.Roles = []string{"/realm_access/roles"} }, nil,
-			edit(base, func(p *security.Principal) { p.Roles, p.Missing = nil, []string{"/realm_access/roles"} })},
+			edit(base, func(p *security.Principal) { p.Roles = []string{"analyst", "legal"} }),
+		},
+		{
+			"Keycloak's person without roles", func(c *oidc.Issuer) { c.Profile = []string{"keycloak"}; c.Roles = []string{"/realm_access/roles"} }, nil,
+			edit(base, func(p *security.Principal) { p.Roles, p.Missing = nil, []string{"/realm_access/roles"} }),
+		},
 		{"a program, whatever its acr", nil, claims{"sub": "bot", "client_id": "bot"}, agent},
 		{"a program that nobody registered", nil, claims{"sub": "console"}, edit(agent, func(p *security.Principal) { p.Subject, p.ID, p.Client = "console", "subj_main_console", "console" })},
 		{"Keycloak's service account", func(c *oidc.Issuer) { c.Profile = []string{"keycloak"}; c.Roles = []string{"/roles"} }, claims{"sub": "0a1", "client_id": nil, "azp": "bot", "preferred_username": "service-account-bot"}, account},
-		{"the same name outside Keycloak proves nothing", nil, claims{"sub": "0a1", "client_id": "bot", "preferred_username": "service-account-bot"},
-			edit(account, func(p *security.Principal) { p.Kind, p.Act = security.Human, []string{"bot"} })},
+		{
+			"the same name outside Keycloak proves nothing", nil,
+			claims{"sub": "0a1", "client_id": "bot", "preferred_username": "service-account-bot"},
+			edit(account, func(p *security.Principal) { p.Kind, p.Act = security.Human, []string{"bot"} }),
+		},
 		{"a program for a person, by its client", nil, claims{"client_id": "bot"}, edit(acting, func(p *security.Principal) { p.Client, p.Act = "bot", []string{"bot"} })},
 		{"a program for a person, by act", nil, claims{"act": claims{"sub": "helper"}}, edit(acting, func(p *security.Principal) { p.Act = []string{"helper"} })},
-		{"a chain of programs, nearest first", nil, claims{"client_id": "bot", "act": claims{"sub": "bot", "act": claims{"client_id": "b2", "sub": "x"}}},
-			edit(acting, func(p *security.Principal) { p.Client, p.Act = "bot", []string{"bot", "b2"} })},
+		{
+			"a chain of programs, nearest first", nil,
+			claims{"client_id": "bot", "act": claims{"sub": "bot", "act": claims{"client_id": "b2", "sub": "x"}}},
+			edit(acting, func(p *security.Principal) { p.Client, p.Act = "bot", []string{"bot", "b2"} }),
+		},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

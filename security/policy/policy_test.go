@@ -64,8 +64,10 @@ func TestAStepNeedsAllThatIsAskedAtThatMoment(t *testing.T) {
 		"a second before the end":  {mandate("analyst"), needs("analyst"), needs(), now.Add(time.Hour - time.Second), nil, []string{"workflow.requires"}},
 		"at the end":               {mandate("analyst"), needs("analyst"), needs(), now.Add(time.Hour), []string{"expired"}, []string{"mandate.expires"}},
 		"everything at once": {
-			security.Mandate{}, needs("a", "b"), mfa, now,
-			[]string{"mandate", "expired", "role", "role", "mfa"}, []string{"mandate.expires", "workflow.requires", "step.requires"},
+			security.Mandate{},
+			needs("a", "b"), mfa, now,
+			[]string{"mandate", "expired", "role", "role", "mfa"},
+			[]string{"mandate.expires", "workflow.requires", "step.requires"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

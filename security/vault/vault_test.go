@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -192,7 +193,7 @@ func TestAKeyNeverPrintsItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw := unwrap(t, run, wrapped)
-	forms := []string{string(raw), fmt.Sprintf("%x", raw), strings.Trim(fmt.Sprint(raw), "[]"), fmt.Sprintf("%#v", raw)[7:50]}
+	forms := []string{string(raw), hex.EncodeToString(raw), strings.Trim(fmt.Sprint(raw), "[]"), fmt.Sprintf("%#v", raw)[7:50]} //nolint:staticcheck // the bytes as numbers are meant
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%d", "%q", "%c"} {
 		if got := fmt.Sprintf(format, key); got != "vault.RunKey" {
 			t.Errorf("%s prints %s", format, got)
@@ -202,7 +203,7 @@ func TestAKeyNeverPrintsItself(t *testing.T) {
 			t.Errorf("%s of a struct around it prints %s", format, around)
 		}
 	}
-	if _, err := json.Marshal(row{key}); err != nil {
+	if _, err := json.Marshal(row{key}); err != nil { //nolint:staticcheck // the point: nothing of it is written
 		t.Error(err)
 	}
 }

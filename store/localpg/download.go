@@ -140,7 +140,7 @@ func (s settings) fetch(ctx context.Context) (name string, err error) {
 	defer func() {
 		err = errors.Join(err, file.Close())
 		if err != nil {
-			os.Remove(file.Name())
+			_ = os.Remove(file.Name()) // the next start sweeps what is left
 		}
 	}()
 	sum := sha256.New()
@@ -277,7 +277,7 @@ func unpackFile(root *os.Root, name string, mode os.FileMode, content io.Reader)
 		return err
 	}
 	if _, err := io.Copy(file, content); err != nil {
-		file.Close()
+		_ = file.Close() // the first error says more
 		return err
 	}
 	return errors.Join(file.Chmod(mode), file.Close())

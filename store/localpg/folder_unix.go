@@ -119,11 +119,11 @@ func (f *folder) lockStart(ctx context.Context) (*os.File, error) {
 			return file, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			file.Close()
+			_ = file.Close()
 			return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
 		}
 		if err := pause(ctx, 2*glance); err != nil {
-			file.Close()
+			_ = file.Close()
 			return nil, fmt.Errorf("wait for another process that starts or stops the server: %w", err)
 		}
 	}
@@ -177,7 +177,7 @@ func (f *folder) prepareRun() error {
 func shortFolder() (string, error) {
 	dir, err := os.MkdirTemp("", temporaryRun)
 	if err == nil && len(filepath.Join(dir, socketName)) > socketPath {
-		os.Remove(dir)
+		_ = os.Remove(dir) // empty, and in the temporary folder
 		dir, err = os.MkdirTemp("/tmp", temporaryRun)
 	}
 	return dir, err
@@ -243,7 +243,7 @@ func (f *folder) openLog() (log *os.File, from int64, err error) {
 		return log, 0, log.Truncate(0)
 	}
 	if err != nil {
-		log.Close()
+		_ = log.Close()
 		return nil, 0, err
 	}
 	return log, info.Size(), nil

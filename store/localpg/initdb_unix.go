@@ -61,8 +61,10 @@ func (f *folder) initdbAs(ctx context.Context, bin binaries, password, locale st
 	if err := f.account.own(made); err != nil {
 		return err
 	}
-	args := []string{"-D", made, "-U", superuser, "-A", "scram-sha-256", "--pwfile=" + password,
-		"-E", "UTF8", "--locale=" + locale, "--data-checksums", "--no-instructions"}
+	args := []string{
+		"-D", made, "-U", superuser, "-A", "scram-sha-256", "--pwfile=" + password,
+		"-E", "UTF8", "--locale=" + locale, "--data-checksums", "--no-instructions",
+	}
 	if f.NoSync {
 		args = append(args, "--no-sync")
 	}

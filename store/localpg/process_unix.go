@@ -67,7 +67,7 @@ func (f *folder) enter(ctx context.Context) (*Server, error) {
 // abandon gives up a folder that enter could not open.
 func (f *folder) abandon() {
 	if f.users != nil {
-		f.users.Close()
+		_ = f.users.Close() // closing drops the lock in any case
 	}
 	removeTemporaryRun(f.run)
 	f.removeTemporary()
