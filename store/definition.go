@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A Definition is one registered version of a workflow. Its source is kept as
+// it was sent; its digest names it for ever.
+type Definition struct {
+	Tenant, Name, Digest string
+	Source, Title        string
+	Author               string // subj_…
+	AtUS                 int64
+	Current              bool
+	Version              int64 // of the choice of the current version
+}
+
+const (
+	definitionColumns = `d.tenant, d.name, d.digest, d.source, d.title, d.author, d.at_us, coalesce(w.digest = d.digest, false), coalesce(w.version, 0)`
+	definitionFrom    = ` from definition d left join workflow w on w.tenant = d.tenant and w.name = d.name`
+)
+
+// Register stores a version, makes it the current one if wanted, and reports
+// whether the version is new. It may be repeated.
+func (db *DB) Register(ctx context.Context, d Definition, current bool) (created bool, err error) {
+	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `insert into definition(tenant, name, digest, source, title, author, at_us)
+values ($1, $2, $3, $4, $5, $6, (extract(epoch from clock_timestamp()) * 1000000)::bigint) on conflict do nothing`,
+			d.Tenant, d.Name, d.Digest, d.Source, d.Title, d.Author)
+		if err != nil {
+			return err
+		}
+		created = tag.RowsAffected() == 1
+		if !current {
+			return nil
+		}
+		_, err = tx.Exec(ctx, `insert into workflow(tenant, name, digest) values ($1, $2, $3)
+on conflict (tenant, name) do update set digest = excluded.digest, version = workflow.version + 1 where workflow.digest <> excluded.digest`,
+			d.Tenant, d.Name, d.Digest)
+		return err
+	})
+	return created, err
+}
+
+// ErrChanged is returned when the current version is not the expected one.
+var ErrChanged = errors.New("the current version has changed")
+
+// Choose makes a registered version the current one, if the current one is
+// still the expected digest ("" for: whatever it is, or none). It fails with
+// ErrNotFound or ErrChanged.
+func (db *DB) Choose(ctx context.Context, tenant, name, digest, expected string) error {
+	sql := `update workflow set digest = $3, version = version + 1 where tenant = $1 and name = $2 and digest = $4
+and exists (select from definition where tenant = $1 and name = $2 and digest = $3)`
+	args := []any{tenant, name, digest, expected}
+	if expected == "" {
+		sql = `insert into workflow(tenant, name, digest) select tenant, name, digest from definition where tenant = $1 and name = $2 and digest = $3
+on conflict (tenant, name) do update set digest = excluded.digest, version = workflow.version + 1`
+		args = args[:3]
+	}
+	tag, err := db.pool.Exec(ctx, sql, args...)
+	if err != nil || tag.RowsAffected() == 1 {
+		return err
+	}
+	if _, err := db.Definition(ctx, tenant, name, digest); err != nil {
+		return err
+	}
+	return ErrChanged
+}
+
+// Definition returns a version of a workflow, the current one if digest is
+// empty, or ErrNotFound.
+func (db *DB) Definition(ctx context.Context, tenant, name, digest string) (Definition, error) {
+	rows, err := db.pool.Query(ctx, `select `+definitionColumns+definitionFrom+`
+where d.tenant = $1 and d.name = $2 and d.digest = case when $3 = '' then w.digest else $3 end`, tenant, name, digest)
+	if err != nil {
+		return Definition{}, err
+	}
+	d, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Definition])
+	return d, missing(err)
+}
+
+// Definitions lists the current versions, by name, after the given one.
+func (db *DB) Definitions(ctx context.Context, tenant, prefix, after string, limit int) ([]Definition, error) {
+	rows, err := db.pool.Query(ctx, `select `+definitionColumns+definitionFrom+`
+where d.tenant = $1 and d.digest = w.digest and starts_with(d.name, $2) and d.name > $3 order by d.name limit $4`, tenant, prefix, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Definition])
+}
+
+// Versions lists the versions of a workflow, newest first, before the given
+// time and digest (0 and "": from the newest).
+func (db *DB) Versions(ctx context.Context, tenant, name string, beforeUS int64, digest string, limit int) ([]Definition, error) {
+	rows, err := db.pool.Query(ctx, `select `+definitionColumns+definitionFrom+`
+where d.tenant = $1 and d.name = $2 and ($3::bigint = 0 or (d.at_us, d.digest) < ($3, $4)) order by d.at_us desc, d.digest desc limit $5`,
+		tenant, name, beforeUS, digest, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Definition])
+}
