@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/custodyhq/custody/security"
+	"github.com/custodyhq/custody/security/approval"
+	"github.com/custodyhq/custody/store"
+	"github.com/custodyhq/custody/workflow"
+)
+
+// request is an approval as the rule sees it.
+func request(a store.Asked) (approval.Request, []approval.Vote) {
+	doc, err := approval.ParseDocument(a.Document)
+	if err != nil {
+		doc = approval.Document{} // nobody may vote on it, and no vote of it holds
+	}
+	votes := make([]approval.Vote, len(a.Votes))
+	for i, v := range a.Votes {
+		votes[i] = approval.Vote{ID: v.ID.Name("vote"), By: v.Voter, Decision: v.Decision, Statement: v.Signed, AtUS: v.AtUS}
+	}
+	return approval.Request{Document: doc, Text: a.Document, Digest: a.Digest, State: a.State}, votes
+}
+
+// rule is the approval's rule as the definition has it.
+func rule(s *workflow.ApprovalSpec) approval.Rule {
+	return approval.Rule{Quorum: s.Quorum, Roles: s.Roles, OnReject: s.OnReject}
+}
+
+// use returns what an approval decided: approve, reject or expire. The row is
+// not believed: what counts are the signed votes, the rule of the pinned
+// definition, and that what was shown is what the steps below would use.
+func (d *driver) use(step int, found shelf) (string, error) {
+	s, spec := &d.run.Progress.Steps[step], d.def.Steps[step].Approval
+	a, ok := found.asked[s.Ask]
+	if !ok {
+		return "", errors.New("it is not there")
+	}
+	req, votes := request(a)
+	state, err := approval.Use(req, votes, d.e.cfg.Keys, rule(spec), d.run.Digest, d.id.Name("run"), d.def.Steps[step].ID, s.Attempt)
+	if err != nil {
+		return "", err
+	}
+	doc, err := approval.ParseDocument(a.Document)
+	if err != nil {
+		return "", err
+	}
+	if doc.Requester != d.mandate.ID || doc.ID != a.ID.Name("apr") {
+		return "", errors.New("it was asked in somebody else's name")
+	}
+	if err := d.sameShown(step, doc, found); err != nil {
+		return "", err
+	}
+	if state != approval.Approved && spec.OnReject != workflow.OnRejectContinue {
+		return "", fmt.Errorf("it is %s", state)
+	}
+	switch state {
+	case approval.Approved, approval.Rejected, approval.Expired:
+		return outcomeOf(state), nil
+	}
+	return "", fmt.Errorf("it is %s", state)
+}
+
+// payloadID is the payload that holds what an approval shows.
+func payloadID(s approval.Shown) (security.ID, error) { return security.ParseID("pay", s.Payload) }
