@@ -1,0 +1,178 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/custodyhq/custody/security"
+)
+
+const (
+	maxBody  = 1 << 20          // bytes
+	bodyTime = 30 * time.Second // for all of it
+)
+
+// An exchange is one request on its way through the edge: its id, and whom its
+// token speaks for. It is the one value that the edge keeps in a context,
+// because chi and huma hand on nothing else; register takes it out and from
+// there on the caller is an argument.
+type exchange struct {
+	http.ResponseWriter
+	id     string
+	path   string
+	who    security.Principal
+	status int // of the answer, 0 as long as there is none
+}
+
+type exchangeKey struct{}
+
+// exchangeOf never returns nil.
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{}
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (x *exchange) Write(b []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	return x.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// recovering begins the exchange, and turns a panic into a 500 that says
+// nothing. Once the answer has begun the connection is cut instead.
+func (a *API) recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{ResponseWriter: w, path: r.URL.Path}
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(v)
+			}
+			// The value may hold content; the stack does not.
+			a.cfg.Log.ErrorContext(r.Context(), "a request panicked", slog.String("request", x.id), slog.String("method", r.Method), slog.String("stack", string(debug.Stack())))
+			if x.status != 0 {
+				panic(http.ErrAbortHandler)
+			}
+			writeProblem(x, r, newProblem(http.StatusInternalServerError, "internal", "something went wrong; the log knows more under the request id"))
+		}()
+		next.ServeHTTP(x, r)
+	})
+}
+
+var (
+	requestID   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	traceparent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+)
+
+// identifying gives the request an id. One that the client chose is taken only
+// in a form that can stand in the ledger and in a log.
+func (a *API) identifying(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := exchangeOf(r.Context())
+		if x.id = r.Header.Get("Request-Id"); !requestID.MatchString(x.id) {
+			x.id = security.NewID().Name("req")
+		}
+		w.Header().Set("Request-Id", x.id)
+		if trace := r.Header.Get("Traceparent"); traceparent.MatchString(trace) {
+			w.Header().Set("Traceparent", trace)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// securing sets what every answer carries. Operations replace Cache-Control.
+func (a *API) securing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "private, no-cache")
+		h.Set("Vary", "Authorization, Accept")
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// limiting reads the body, up to its limit, and refuses what no database can
+// hold. After it nothing reads from the connection, so no deadline of reading
+// can end an answer that is long by design.
+func (a *API) limiting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !storable(r.URL) {
+			writeProblem(w, r, newProblem(http.StatusBadRequest, "malformed", "the URL holds control characters or is not UTF-8"))
+			return
+		}
+		if r.ContentLength > maxBody {
+			tooLarge(w, r)
+			return
+		}
+		if r.Body == nil || r.Body == http.NoBody {
+			next.ServeHTTP(w, r)
+			return
+		}
+		rc := http.NewResponseController(w)
+		_ = rc.SetReadDeadline(time.Now().Add(bodyTime)) // a server that cannot has its own limit
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		_ = rc.SetReadDeadline(time.Time{})
+		var large *http.MaxBytesError
+		switch {
+		case errors.As(err, &large):
+			tooLarge(w, r)
+		case err != nil:
+			writeProblem(w, r, newProblem(http.StatusBadRequest, "malformed", "the body ended early or took too long"))
+		default:
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// tooLarge does not read on: the connection is closed after the answer.
+func tooLarge(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	writeProblem(w, r, newProblem(http.StatusRequestEntityTooLarge, "too-large", "a body may have 1 MiB"))
+}
+
+// storable reports whether the URL is text: PostgreSQL refuses NUL, and no
+// name of ours has a control character.
+func storable(u *url.URL) bool {
+	query, err := url.QueryUnescape(u.RawQuery)
+	if err != nil {
+		return false
+	}
+	bad := func(r rune) bool { return r < ' ' || r == 0x7f }
+	return utf8.ValidString(u.Path) && utf8.ValidString(query) && !strings.ContainsFunc(u.Path, bad) && !strings.ContainsFunc(query, bad)
+}

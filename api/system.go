@@ -1,0 +1,191 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/custodyhq/custody/security/policy"
+)
+
+const metadataPath = "/.well-known/oauth-protected-resource"
+
+func (a *API) systemRoutes() {
+	register(a, operation{method: http.MethodGet, path: "/livez", id: "livez", who: whoPublic, summary: "The process lives"}, a.getLive)
+	register(a, operation{
+		method: http.MethodGet, path: "/readyz", id: "readyz", who: whoPublic,
+		summary: "Database, schema, keys and provider are usable: 200, else 503",
+	}, a.getReady)
+	a.response(http.MethodGet, "/readyz", http.StatusServiceUnavailable, "one of the checks failed", map[string]*huma.Schema{"application/json": schemaOf[Readiness](a)})
+	register(a, operation{
+		method: http.MethodGet, path: metadataPath, id: "getResourceMetadata", who: whoPublic,
+		summary: "Where one can sign in (RFC 9728)",
+	}, a.getMetadata)
+	describe := func(id, path, media string, body func() []byte) {
+		register(a, operation{method: http.MethodGet, path: path, id: id, who: whoPublic, summary: "This description"},
+			func(context.Context, caller, *struct{}) (*text, error) {
+				return &text{ContentType: media, Cache: "public, max-age=300", Status: http.StatusOK, Body: body()}, nil
+			})
+		a.response(http.MethodGet, path, http.StatusOK, "OpenAPI 3.1", map[string]*huma.Schema{media: textSchema("OpenAPI 3.1")})
+	}
+	describe("getOpenAPI", "/openapi.json", "application/openapi+json", func() []byte { return a.spec.json })
+	describe("getOpenAPIYAML", "/openapi.yaml", "application/openapi+yaml", func() []byte { return a.spec.yaml })
+	register(a, operation{
+		method: http.MethodGet, path: "/v1/status", id: "getStatus", who: action(policy.StatusRead),
+		summary: "Processes, heartbeats and the ledger's tier of trust",
+	}, a.getStatus)
+}
+
+// A Check is one thing that a process needs.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty" doc:"what is wrong, without names of machines"`
+}
+
+// Readiness says whether a process can do its work.
+type Readiness struct {
+	Status string  `json:"status" enum:"ok,unavailable"`
+	Checks []Check `json:"checks"`
+}
+
+type readyOut struct {
+	Status int
+	Cache  string `header:"Cache-Control"`
+	Retry  string `header:"Retry-After"`
+	Body   Readiness
+}
+
+func (a *API) getLive(context.Context, caller, *struct{}) (*readyOut, error) {
+	return &readyOut{Status: http.StatusOK, Cache: "no-store", Body: Readiness{Status: "ok", Checks: []Check{}}}, nil
+}
+
+func (a *API) getReady(ctx context.Context, _ caller, _ *struct{}) (*readyOut, error) {
+	out := &readyOut{Status: http.StatusOK, Cache: "no-store", Body: Readiness{Status: "ok", Checks: a.ready.checks(ctx, a.check)}}
+	for _, c := range out.Body.Checks {
+		if !c.OK {
+			out.Status, out.Retry, out.Body.Status = http.StatusServiceUnavailable, "1", "unavailable"
+		}
+	}
+	return out, nil
+}
+
+// check looks at everything that a process needs.
+func (a *API) check(ctx context.Context) []Check {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	database := Check{Name: "database", OK: a.cfg.Store.Ping(ctx) == nil}
+	if !database.OK {
+		database.Detail = "the database does not answer"
+	}
+	checks := []Check{database}
+	select {
+	case <-a.closing:
+		checks = append(checks, Check{Name: "serving", Detail: "the process is ending"})
+	default:
+	}
+	if a.cfg.Ready != nil && database.OK {
+		checks = append(checks, a.cfg.Ready(ctx)...)
+	}
+	return checks
+}
+
+// A readiness keeps the last answer for a second: anybody may ask, and asking
+// costs the database and the provider.
+type readiness struct {
+	mu   sync.Mutex
+	at   time.Time
+	last []Check
+}
+
+func (r *readiness) checks(ctx context.Context, look func(context.Context) []Check) []Check {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.at) > time.Second {
+		r.last = look(ctx)
+		r.at = time.Now()
+	}
+	return r.last
+}
+
+// Resource is what this server says about itself (RFC 9728, section 2).
+type Resource struct {
+	Resource string   `json:"resource" format:"uri"`
+	Servers  []string `json:"authorization_servers"`
+	Methods  []string `json:"bearer_methods_supported"`
+	Name     string   `json:"resource_name"`
+}
+
+func (a *API) getMetadata(context.Context, caller, *struct{}) (*struct{ Body Resource }, error) {
+	return &struct{ Body Resource }{Resource{Resource: a.cfg.URL, Servers: a.cfg.Issuers, Methods: []string{"header"}, Name: "Custody"}}, nil
+}
+
+// A Status is what an operator wants to know.
+type Status struct {
+	Version   string    `json:"version"`
+	Process   string    `json:"process" doc:"that answers"`
+	Tier      string    `json:"tier" doc:"of trust; T0: chained, not anchored"`
+	Driving   int       `json:"driving" doc:"runs that this process drives now"`
+	Processes []Process `json:"processes"`
+	Figures   Figures   `json:"figures" doc:"of this process, since it started"`
+}
+
+// A Process is a Custody process that shares the database.
+type Process struct {
+	ID           string  `json:"id"`
+	Version      string  `json:"version"`
+	StartedAt    string  `json:"started_at" format:"date-time"`
+	HeartbeatAge float64 `json:"heartbeat_age" doc:"seconds"`
+}
+
+// Figures are counts of the committer.
+type Figures struct {
+	Batches int64 `json:"batches"`
+	Changes int64 `json:"changes"`
+	Lost    int64 `json:"lost" doc:"commits whose fate had to be looked up"`
+	Halved  int64 `json:"halved" doc:"batches that PostgreSQL refused for their data"`
+}
+
+func (a *API) getStatus(ctx context.Context, c caller, _ *struct{}) (*struct{ Body Status }, error) {
+	if err := a.allow(ctx, c, policy.StatusRead, policy.Target{Tenant: c.Tenant}, "status"); err != nil {
+		return nil, err
+	}
+	processes, err := a.cfg.Store.Processes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := a.cfg.Store.Figures()
+	out := Status{
+		Version: a.cfg.Version, Process: a.cfg.Store.Process().Name("proc"), Tier: "T0", Driving: a.cfg.Engine.Driving(),
+		Processes: make([]Process, len(processes)), Figures: Figures{f.Batches, f.Changes, f.Lost, f.Halved},
+	}
+	for i, p := range processes {
+		out.Processes[i] = Process{ID: p.ID.Name("proc"), Version: p.Version, StartedAt: stamp(p.Started.UnixMicro()), HeartbeatAge: p.Age.Seconds()}
+	}
+	return &struct{ Body Status }{out}, nil
+}
+
+// A spec is the API's description, made once.
+type spec struct{ json, yaml []byte }
+
+// make describes the API. What every operation shares is said once.
+func (s *spec) make(o *huma.OpenAPI) (err error) {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	var tree any // again, so that the keys are sorted and the text is stable
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return err
+	}
+	if s.json, err = json.MarshalIndent(tree, "", "  "); err != nil {
+		return err
+	}
+	s.json = append(s.json, '\n')
+	s.yaml, err = o.YAML()
+	return err
+}
