@@ -1,0 +1,277 @@
+package custody
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/custodyhq/custody/security/oidc"
+	"github.com/custodyhq/custody/steps/kinds"
+	"github.com/custodyhq/custody/steps/model"
+)
+
+// Config is one process of an installation. Load fills it from the environment
+// and the configuration file; an embedding program may fill it itself.
+type Config struct {
+	DatabaseURL string // PostgreSQL; an account that may make the schema is needed by migrations only
+	Listen      string // address of the API; default 127.0.0.1:8080
+	// MetricsListen answers /livez and /readyz on an address of their own.
+	MetricsListen string
+	// InsecureHTTP serves plain HTTP, on loopback only. Without it TLSCert and
+	// TLSKey are needed: files, reread when they change.
+	InsecureHTTP    bool
+	TLSCert, TLSKey string
+	URL             string // how clients reach the API, for its metadata; default from Listen
+	KeyDir          string // default ./keys
+	Origin          string // the ledger's name, fixed at the first entry; default localhost/dev
+	Issuers         []oidc.Issuer
+	Models          map[string]model.Model // by alias
+	Judge           string                 // alias of the second model; empty: rules only
+	Connections     map[string]kinds.Connection
+	Limits          Limits
+	Production      bool // CUSTODY_ENV=production: no plain HTTP, no development provider
+	// Funcs are Go functions that workflows may use as kinds of step.
+	Funcs   []kinds.Func
+	Version string        // of the program, in the ledger and in the list of processes
+	Workers int           // runs driven at the same time; default 5,000
+	Drain   time.Duration // how long Run takes to end; default 30 s
+	Log     *slog.Logger  // default: nothing is logged
+}
+
+// Limits are those of the configuration file. This release reads and does not
+// enforce them; New says so in the log when they are set.
+type Limits struct {
+	SubmissionsPerMinute int `yaml:"submissions_per_minute"`
+	ReadsPerMinute       int `yaml:"reads_per_minute"`
+}
+
+// The environment variables of a process.
+const (
+	EnvDatabase = "CUSTODY_DATABASE_URL"
+	EnvListen   = "CUSTODY_LISTEN"
+	EnvMetrics  = "CUSTODY_METRICS_LISTEN"
+	EnvConfig   = "CUSTODY_CONFIG"
+	EnvKeyDir   = "CUSTODY_KEY_DIR"
+	EnvURL      = "CUSTODY_URL" // also where the command finds its server: the same address
+	EnvTLSCert  = "CUSTODY_TLS_CERT"
+	EnvTLSKey   = "CUSTODY_TLS_KEY"
+	EnvIssuer   = "CUSTODY_OIDC_ISSUER"
+	EnvAudience = "CUSTODY_OIDC_AUDIENCE"
+	EnvClients  = "CUSTODY_OIDC_CLIENTS"
+	EnvProfile  = "CUSTODY_OIDC_PROFILE"
+	EnvMode     = "CUSTODY_ENV"
+)
+
+// defaultKeyDir is API.md's, relative to where the program was started.
+const defaultKeyDir = "./keys"
+
+// maxConfig bounds a configuration file.
+const maxConfig = 1 << 20
+
+// file is the configuration file.
+type file struct {
+	Models      map[string]model.Model      `yaml:"models"`
+	Judge       judge                       `yaml:"judge"`
+	Log         ledger                      `yaml:"log"`
+	Connections map[string]kinds.Connection `yaml:"connections"`
+	Issuers     []oidc.Issuer               `yaml:"issuers"`
+	Limits      Limits                      `yaml:"limits"`
+}
+
+type judge struct {
+	Model string `yaml:"model"`
+}
+
+type ledger struct {
+	Origin string `yaml:"origin"`
+}
+
+// Load reads the environment, and the configuration file at path unless that is
+// empty. It checks what can be checked without a database; secrets are read by
+// New. Its errors name the variable, or the file with line and column, and never
+// repeat a value.
+func Load(env func(string) string, path string) (Config, error) {
+	c := Config{
+		DatabaseURL: env(EnvDatabase), Listen: env(EnvListen), MetricsListen: env(EnvMetrics),
+		URL: env(EnvURL), KeyDir: env(EnvKeyDir), TLSCert: env(EnvTLSCert), TLSKey: env(EnvTLSKey),
+		Production: strings.EqualFold(env(EnvMode), "production"),
+	}
+	if path != "" {
+		if err := c.read(path); err != nil {
+			return Config{}, err
+		}
+	}
+	if is, ok := issuerOf(env); ok {
+		// Everything that speaks of one issuer without a file replaces the file's.
+		c.Issuers = []oidc.Issuer{is}
+	}
+	return c, nil
+}
+
+func issuerOf(env func(string) string) (oidc.Issuer, bool) {
+	is := oidc.Issuer{
+		Issuer: env(EnvIssuer), Audience: env(EnvAudience),
+		Clients: list(env(EnvClients)), Profile: list(env(EnvProfile)),
+	}
+	return is, is.Issuer != ""
+}
+
+// list splits at commas and drops what is empty.
+func list(text string) []string {
+	var out []string
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func (c *Config) read(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	if len(raw) > maxConfig {
+		return fmt.Errorf("configuration: %s: larger than %d bytes", path, maxConfig)
+	}
+	decoded, err := decode(raw)
+	if err != nil {
+		return fmt.Errorf("configuration: %s:%w", path, err)
+	}
+	c.Models, c.Judge, c.Origin = decoded.Models, decoded.Judge.Model, decoded.Log.Origin
+	c.Connections, c.Issuers, c.Limits = decoded.Connections, decoded.Issuers, decoded.Limits
+	return nil
+}
+
+// decode accepts exactly one document without unknown or repeated fields. An
+// empty document is the empty configuration. Errors begin with line:column and
+// leave out the excerpt: it could hold a secret that does not belong there.
+//
+// The YAML library panics on some malformed texts; that is a refusal, too.
+func decode(raw []byte) (out file, err error) {
+	defer func() {
+		if recover() != nil {
+			out, err = file{}, errUnreadable
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict())
+	if err := dec.Decode(&out); err != nil && !errors.Is(err, io.EOF) {
+		return file{}, place(err)
+	}
+	var more any
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		return file{}, errors.New("1:1: holds more than one document: write one")
+	}
+	return out, nil
+}
+
+var errUnreadable = errors.New(" not readable as YAML")
+
+// place turns a YAML error into line:column: message.
+func place(err error) error {
+	var e yaml.Error
+	if !errors.As(err, &e) || e.GetToken() == nil || e.GetToken().Position == nil {
+		return errUnreadable
+	}
+	at := e.GetToken().Position
+	message := e.GetMessage()
+	var unknown *yaml.UnknownFieldError
+	if errors.As(err, &unknown) {
+		message += "; the fields are in docs/operations.md"
+	}
+	return fmt.Errorf("%d:%d: %s", at.Line, at.Column, message)
+}
+
+// validate fills the defaults and names the field that is wrong.
+func (c *Config) validate() error {
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")
+	c.KeyDir = cmp.Or(c.KeyDir, defaultKeyDir)
+	c.Drain = cmp.Or(c.Drain, 30*time.Second)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := c.validateDatabase(); err != nil {
+		return err
+	}
+	if len(c.Issuers) == 0 {
+		return errors.New("no issuer is configured, so nobody could sign in: set " + EnvIssuer + ", " + EnvAudience + " and " + EnvClients + ", or issuers in the configuration file")
+	}
+	for _, is := range c.Issuers {
+		if c.Production && strings.HasPrefix(is.Issuer, "http:") {
+			return errors.New("an http: issuer, such as the development provider, is not possible with " + EnvMode + "=production: use an https: one")
+		}
+	}
+	if err := c.validateListen(); err != nil {
+		return err
+	}
+	if c.Drain < 0 || c.Workers < 0 {
+		return errors.New("custody config: Drain and Workers must not be negative")
+	}
+	if c.URL == "" {
+		c.URL = c.base(c.Listen)
+	}
+	return nil
+}
+
+// validateDatabase never repeats the URL: it may hold a password, and so does
+// the error of url.Parse.
+func (c *Config) validateDatabase() error {
+	if c.DatabaseURL == "" {
+		return errors.New("no database is configured: set " + EnvDatabase + ", for example postgres://custody@127.0.0.1/custody")
+	}
+	u, err := url.Parse(c.DatabaseURL)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return errors.New(EnvDatabase + " is not a URL such as postgres://user@host/database")
+	}
+	return nil
+}
+
+func (c *Config) validateListen() error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return errors.New(EnvListen + " (or --listen) is not an address such as 127.0.0.1:8080")
+	}
+	if c.MetricsListen != "" {
+		if _, _, err := net.SplitHostPort(c.MetricsListen); err != nil {
+			return errors.New(EnvMetrics + " is not an address such as 127.0.0.1:9090")
+		}
+	}
+	switch {
+	case c.InsecureHTTP && c.Production:
+		return errors.New("--insecure-http is not possible with " + EnvMode + "=production: set " + EnvTLSCert + " and " + EnvTLSKey)
+	case c.InsecureHTTP && !loopback(host):
+		return errors.New("plain HTTP is served on loopback only: listen on 127.0.0.1, or set " + EnvTLSCert + " and " + EnvTLSKey)
+	case !c.InsecureHTTP && (c.TLSCert == "" || c.TLSKey == ""):
+		return errors.New("TLS needs a certificate and a key: set " + EnvTLSCert + " and " + EnvTLSKey + ", or use --insecure-http on loopback")
+	}
+	return nil
+}
+
+// base is the URL of an address that the API listens on.
+func (c *Config) base(address string) string {
+	if c.InsecureHTTP {
+		return "http://" + address
+	}
+	return "https://" + address
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
