@@ -39,7 +39,8 @@ type Vote struct {
 	AtUS     int64
 }
 
-// Asked is an approval with its votes, as read under the run's lock.
+// Asked is an approval with its votes. In a change it is a copy, as it stands
+// under the run's lock.
 type Asked struct {
 	Approval
 	Votes []Vote

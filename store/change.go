@@ -72,7 +72,7 @@ type Locked struct {
 	Run
 	New   bool
 	NowUS int64  // the database's clock
-	Asked *Asked // the approval that the change named
+	Asked *Asked // the approval that the change named, with what earlier changes of the batch did to it
 	made  Mandate
 	logs  func(int16) string
 

@@ -426,7 +426,15 @@ func TestOneStoppedProcessDoesNotStarveAnother(t *testing.T) {
 		}
 	}
 	eventually(t, "all wait", func() bool { return b.Figures().Changes > 2*maxBatch && len(b.changes) == 0 })
-	b.write(step(free, "y"))
+	before := b.Figures().Batches
+	var others sync.WaitGroup
+	for range 200 {
+		others.Go(func() { b.write(step(free, "y")) })
+	}
+	others.Wait()
+	if n := b.Figures().Batches - before; n > 100 {
+		t.Errorf("%d batches for 200 changes: they got no room beside those that wait", n)
+	}
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,9 @@ const maxFacts = 500 // in one commit of the control lane
 
 // Record appends a fact that concerns no run to this process's control stream
 // of the fact's tenant, and returns when it is committed. It has a lane and a
-// connection of its own, so that it never waits for a run's lock.
+// connection of its own, so that it never waits for a run's lock. An error
+// means that the fact may or may not be there: what it was to allow must not
+// happen. ErrFull means that it is not.
 func (db *DB) Record(ctx context.Context, f audit.Fact) (Receipt, error) {
 	w := &fact{Fact: f, done: make(chan recorded, 1)}
 	select {
@@ -233,6 +235,7 @@ func (db *DB) Entries(ctx context.Context, tenant string, f EntryFilter) ([]audi
 		where.add(f.Cursor != EntryCursor{}, `e.seq > `, f.Cursor.Seq)
 		order = ` order by e.seq limit `
 	} else if (f.Cursor != EntryCursor{}) {
+		where.add(true, `e.at_us >= `, f.Cursor.AtUS) // follows from what comes next, and the index by time understands it
 		where.after(f.Cursor)
 	}
 	rows, err := db.pool.Query(ctx, `select `+entryColumns+entryFrom+where.sql+order+strconv.Itoa(f.Limit), where.args...)
