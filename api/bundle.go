@@ -19,7 +19,7 @@ import (
 func (a *API) bundleRoutes() {
 	register(a, operation{
 		method: http.MethodGet, path: "/v1/audit/bundle", id: "getBundle", who: action(policy.AuditExport), long: true,
-		summary: "Evidence to take away: of one run, of a time, or of the whole ledger",
+		summary: "Evidence to take away: of one run, of a person's runs, of a time, or of the whole ledger",
 	}, a.getBundle)
 	a.response(http.MethodGet, "/v1/audit/bundle", http.StatusOK, "a zip; one that broke off on the way does not verify", map[string]*huma.Schema{
 		"application/zip": {Type: huma.TypeString, Format: "binary"},
@@ -29,6 +29,7 @@ func (a *API) bundleRoutes() {
 // bundleScope says what a bundle shall hold.
 type bundleScope struct {
 	Run      string    `query:"run" maxLength:"80" doc:"run_…"`
+	Subject  string    `query:"subject" maxLength:"80" doc:"subj_…: every run that this person submitted"`
 	From     time.Time `query:"from"`
 	To       time.Time `query:"to"`
 	All      bool      `query:"all" doc:"the whole ledger"`
@@ -40,11 +41,13 @@ func (s bundleScope) scope() (out audit.Scope, name string) {
 	timed := !s.From.IsZero() || !s.To.IsZero()
 	out.Payloads = s.Payloads
 	switch {
-	case s.Run != "" && !timed && !s.All:
+	case s.Run != "" && s.Subject == "" && !timed && !s.All:
 		out.Run, name = s.Run, s.Run
-	case s.All && s.Run == "" && !timed:
+	case s.Subject != "" && s.Run == "" && !timed && !s.All:
+		out.Subject, name = s.Subject, s.Subject
+	case s.All && s.Run == "" && s.Subject == "" && !timed:
 		out.All, name = true, "all"
-	case timed && s.Run == "" && !s.All:
+	case timed && s.Run == "" && s.Subject == "" && !s.All:
 		if !s.From.IsZero() {
 			out.From = s.From.UTC().Format(layout)
 		}
@@ -61,7 +64,7 @@ func (s bundleScope) scope() (out audit.Scope, name string) {
 func (a *API) getBundle(ctx context.Context, c caller, in *bundleScope) (*raw, error) {
 	scope, name := in.scope()
 	if name == "" {
-		p := newProblem(http.StatusBadRequest, "malformed", "choose one of run=…, from=… and to=…, or all=true")
+		p := newProblem(http.StatusBadRequest, "malformed", "choose one of run=…, subject=…, from=… and to=…, or all=true")
 		p.Errors = []Fault{{Pointer: "/query", Code: "scope", Detail: "exactly one scope is needed"}}
 		return nil, p
 	}
@@ -101,9 +104,14 @@ func (a *API) getBundle(ctx context.Context, c caller, in *bundleScope) (*raw, e
 	}), nil
 }
 
-// scoped finds what the scope is about: a run that the caller may see, else
-// everything of their tenant.
+// scoped finds what the scope is about: a run that the caller may see, the runs
+// of a person, else everything of the tenant.
 func (a *API) scoped(ctx context.Context, c caller, in bundleScope) (func(context.Context, security.ID) ([]store.Stream, error), policy.Target, error) {
+	if in.Subject != "" {
+		return func(ctx context.Context, after security.ID) ([]store.Stream, error) {
+			return a.submitted(ctx, c.Tenant, in.Subject, after)
+		}, policy.Target{Tenant: c.Tenant, Owner: in.Subject}, nil
+	}
 	if in.Run == "" {
 		return func(ctx context.Context, after security.ID) ([]store.Stream, error) {
 			return a.cfg.Store.Streams(ctx, c.Tenant, in.From, in.To, after, eventPage)
@@ -117,6 +125,16 @@ func (a *API) scoped(ctx context.Context, c caller, in bundleScope) (func(contex
 		return nil, nil
 	}
 	return one, targetOf(run), err
+}
+
+// submitted lists the streams of a person's runs, newest first.
+func (a *API) submitted(ctx context.Context, tenant, subject string, before security.ID) ([]store.Stream, error) {
+	runs, err := a.cfg.Store.Runs(ctx, tenant, store.RunFilter{Caller: subject, Cursor: before, Limit: eventPage})
+	out := make([]store.Stream, len(runs))
+	for i, run := range runs {
+		out[i].ID = run.ID
+	}
+	return out, err
 }
 
 // A patientWriter gives each write its own time: an export is as long as the

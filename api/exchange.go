@@ -135,6 +135,10 @@ func (a *API) limiting(next http.Handler) http.Handler {
 			writeProblem(w, r, newProblem(http.StatusBadRequest, "malformed", "the URL holds control characters or is not UTF-8"))
 			return
 		}
+		if keys, sent := r.Header["Idempotency-Key"]; sent && (len(keys) != 1 || keys[0] == "") {
+			writeProblem(w, r, noKey())
+			return
+		}
 		if r.ContentLength > maxBody {
 			tooLarge(w, r)
 			return
@@ -158,6 +162,14 @@ func (a *API) limiting(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// noKey is for a key that is empty or sent twice: it would pass for none, and
+// the request would not be safe to repeat.
+func noKey() *Problem {
+	p := newProblem(http.StatusBadRequest, "malformed", "the request is not what the API describes")
+	p.Errors = []Fault{{Pointer: "/header/Idempotency-Key", Code: "pattern", Detail: "one key of 1 to 255 visible ASCII characters is needed"}}
+	return p
 }
 
 // tooLarge does not read on: the connection is closed after the answer.

@@ -286,6 +286,36 @@ func TestWhoMayNotVoteLearnsWhy(t *testing.T) {
 	}
 }
 
+func TestAPublicationIsDoneOnceUnderItsKey(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	source := strings.Replace(plain, "Says what", "Says again what", 1)
+	send := func(who, source, key string) reply {
+		return b.send(who, "POST", "/v1/workflows", source, "Content-Type", "application/yaml", "Idempotency-Key", key)
+	}
+	for i, want := range []struct {
+		key, replayed string
+		status        int
+	}{{"a", "", 201}, {"a", "true", 201}, {"b", "", 200}, {"b", "true", 200}} {
+		got := send("erin", source, want.key)
+		if got.StatusCode != want.status || got.Header.Get("Idempotent-Replayed") != want.replayed {
+			t.Errorf("%d: %d, replayed %q, want %+v", i, got.StatusCode, got.Header.Get("Idempotent-Replayed"), want)
+		}
+	}
+	if p := send("erin", source+"# another\n", "a").problem(t); p.Status != 422 || p.Type != typePrefix+"idempotency-mismatch" {
+		t.Errorf("another text under the key: %+v", p)
+	}
+	if got := b.send("erin", "POST", "/v1/workflows?current=false", source, "Content-Type", "application/yaml", "Idempotency-Key", "a"); got.StatusCode != 422 {
+		t.Errorf("another request under the key: %d", got.StatusCode)
+	}
+	if got := send("alice", source, "a"); got.StatusCode != 403 {
+		t.Errorf("somebody else under the key: %d", got.StatusCode)
+	}
+	if p := send("erin", source, "").problem(t); p.Status != 400 || p.Type != typePrefix+"malformed" {
+		t.Errorf("an empty key: %+v", p)
+	}
+}
+
 func TestWorkflowsAreRegisteredOnceAndReadAsTheyWere(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -414,6 +444,8 @@ func TestABundleVerifiesOfflineAndATamperedOneDoesNot(t *testing.T) {
 	_, err := b.as("bob").Vote(t.Context(), client.Ballot{Approval: a.ID, Decision: "approve", Digest: a.Digest, Comment: "fine"})
 	must(t, err)
 	b.until(waiting.ID, client.Run.Closed)
+	alice, err := b.as("alice").Me(t.Context())
+	must(t, err)
 	for name, c := range map[string]struct {
 		person  string
 		s       client.BundleScope
@@ -423,6 +455,8 @@ func TestABundleVerifiesOfflineAndATamperedOneDoesNot(t *testing.T) {
 		"the owner, of a run":     {"alice", client.BundleScope{Run: run.ID}, 5, 0},
 		"with content":            {"alice", client.BundleScope{Run: run.ID, Payloads: true}, 5, 3},
 		"an auditor, of a run":    {"audrey", client.BundleScope{Run: waiting.ID, Payloads: true}, 6, 3},
+		"of one's own runs":       {"alice", client.BundleScope{Subject: alice.ID, Payloads: true}, 11, 6},
+		"of a person's runs":      {"audrey", client.BundleScope{Subject: alice.ID}, 11, 0},
 		"the whole ledger":        {"audrey", client.BundleScope{All: true, Payloads: true}, 12, 6},
 		"a time":                  {"audrey", client.BundleScope{From: began, To: time.Now().Add(time.Minute)}, 12, 0},
 		"a time with nothing yet": {"audrey", client.BundleScope{To: began}, 0, 0},
@@ -447,13 +481,16 @@ func TestABundleVerifiesOfflineAndATamperedOneDoesNot(t *testing.T) {
 	if err != nil || report.Verdict == audit.Intact {
 		t.Errorf("a bundle that broke off: %v %+v", err, report)
 	}
-	if exported := b.control(audit.AuditExported); len(exported) != 7 {
+	if exported := b.control(audit.AuditExported); len(exported) != 9 {
 		t.Errorf("%d exports are noted", len(exported))
 	}
-	for _, path := range []string{"/v1/audit/bundle", "/v1/audit/bundle?all=true&run=" + run.ID, "/v1/audit/bundle?all=perhaps"} {
+	for _, path := range []string{"/v1/audit/bundle", "/v1/audit/bundle?all=true&run=" + run.ID, "/v1/audit/bundle?subject=" + alice.ID + "&run=" + run.ID, "/v1/audit/bundle?all=perhaps"} {
 		if got := b.send("audrey", "GET", path, ""); got.StatusCode != 400 {
 			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
 		}
+	}
+	if got := b.send("bob", "GET", "/v1/audit/bundle?subject="+alice.ID, ""); got.StatusCode != 403 {
+		t.Errorf("the runs of somebody else: %d", got.StatusCode)
 	}
 }
 

@@ -78,6 +78,7 @@ func (a *API) workflowRoutes() {
 
 // publication is the answer to a publication, rehearsed or not.
 type publication struct {
+	Once
 	Status   int
 	Location string `header:"Location"`
 	ETag     string `header:"ETag"`
@@ -101,7 +102,7 @@ func (a *API) publish(ctx context.Context, c caller, in *struct {
 	if !definitionType(in.Type) {
 		return nil, newProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "a definition is application/yaml or application/json")
 	}
-	p, err := a.cfg.Engine.Publish(ctx, c.Principal, engine.Publication{Source: in.RawBody, Current: in.Current != "false", Request: c.request, DryRun: in.DryRun})
+	p, err := a.cfg.Engine.Publish(ctx, c.Principal, engine.Publication{Source: in.RawBody, Current: in.Current != "false", Key: in.Key, Request: c.request, DryRun: in.DryRun})
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +111,11 @@ func (a *API) publish(ctx context.Context, c caller, in *struct {
 		return &publication{Status: http.StatusOK, Body: Validation{Digest: p.Definition.Digest(), Warnings: warnings}}, nil
 	}
 	shown := describe(p.Row, p.Definition)
-	shown.Warnings, shown.Receipt = warnings, &p.Receipt
-	out := &publication{Status: http.StatusOK, ETag: quoted(shown.Digest), Location: "/v1/workflows/" + shown.Name + "?digest=" + shown.Digest, Body: shown}
+	shown.Warnings = warnings
+	if !p.Replayed {
+		shown.Receipt = &p.Receipt
+	}
+	out := &publication{Once: replayedHeader(p.Replayed), Status: http.StatusOK, ETag: quoted(shown.Digest), Location: "/v1/workflows/" + shown.Name + "?digest=" + shown.Digest, Body: shown}
 	if p.Created {
 		out.Status = http.StatusCreated
 	}

@@ -73,7 +73,7 @@ create table custody.run (
 create index run_caller on custody.run (tenant, caller, id desc);
 create index run_open on custody.run (id) where closed_us is null;
 create index run_due on custody.run (due_us) where due_us is not null;
-create index run_nudged on custody.run (holder) where nudged;
+create index run_nudged on custody.run (id) where nudged; -- not on holder: every claim would write to it
 
 -- COLD: what never changes, beside the run, so that a step does not copy it.
 create table custody.mandate (

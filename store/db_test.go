@@ -109,12 +109,18 @@ func TestWhileTheDatabaseIsAwayWritesWaitAndNewOnesAreTurnedAway(t *testing.T) {
 	}
 	net.set(true)
 	var wg sync.WaitGroup
-	for _, id := range runs { // more than the queue holds: the others wait for room
+	write := func(id security.ID) {
 		wg.Go(func() {
 			if err := b.Write(context.Background(), step(id, "x")); err != nil {
 				t.Error(err)
 			}
 		})
+	}
+	begun := net.tries.Load()
+	write(runs[0]) // while the committer tries this one it takes nothing else
+	eventually(t, "the committer tries", func() bool { return net.tries.Load() > begun+2 })
+	for _, id := range runs[1:] { // more than the queue holds: the others wait for room
+		write(id)
 	}
 	eventually(t, "the queue is full", func() bool { return len(b.changes) == cap(b.changes) })
 	tries := net.tries.Load()

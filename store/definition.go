@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/custodyhq/custody/security"
 )
 
 // A Definition is one registered version of a workflow. Its source is kept as
@@ -26,14 +29,32 @@ const (
 // Register stores a version, makes it the current one if wanted, and reports
 // whether the version is new. It may be repeated.
 func (db *DB) Register(ctx context.Context, d Definition, current bool) (created bool, err error) {
+	return db.RegisterOnce(ctx, d, current, Key{})
+}
+
+// RegisterOnce is Register under an idempotency key, which is committed with
+// the version. Its Object names the registration if it makes the version. It
+// fails with *Replayed if the key did this before; the Object of that is zero
+// if the version was there already then. ErrMismatch means that the key did
+// something else.
+func (db *DB) RegisterOnce(ctx context.Context, d Definition, current bool, key Key) (created bool, err error) {
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		// The key's row is made first, so that whoever comes second with it waits
+		// here; only then is it known whether the version is new.
+		if err := takeKey(ctx, tx, key); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, `insert into definition(tenant, name, digest, source, title, author, at_us)
 values ($1, $2, $3, $4, $5, $6, (extract(epoch from clock_timestamp()) * 1000000)::bigint) on conflict do nothing`,
 			d.Tenant, d.Name, d.Digest, d.Source, d.Title, d.Author)
 		if err != nil {
 			return err
 		}
-		created = tag.RowsAffected() == 1
+		if created = tag.RowsAffected() == 1; !created {
+			if err := madeNothing(ctx, tx, key); err != nil {
+				return err
+			}
+		}
 		if !current {
 			return nil
 		}
@@ -43,6 +64,64 @@ on conflict (tenant, name) do update set digest = excluded.digest, version = wor
 		return err
 	})
 	return created, err
+}
+
+// takeKey inserts an idempotency key, waiting for whoever is just committing it.
+func takeKey(ctx context.Context, tx pgx.Tx, key Key) error {
+	if key.Key == "" {
+		return nil
+	}
+	tag, err := tx.Exec(ctx, `insert into idempotency(scope, key, body, object) values ($1, $2, $3, $4) on conflict do nothing`,
+		key.Scope, key.Key, key.Body, uuid(key.Object))
+	if err != nil || tag.RowsAffected() == 1 {
+		return err
+	}
+	if err := readKey(ctx, tx, key); err != nil {
+		return err
+	}
+	return ErrBusy // whoever had the key let go of it
+}
+
+// madeNothing takes the object out of a key's row. Rows of idempotency may be
+// deleted and inserted, never changed.
+func madeNothing(ctx context.Context, tx pgx.Tx, key Key) error {
+	if key.Key == "" {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `delete from idempotency where scope = $1 and key = $2`, key.Scope, key.Key); err != nil {
+		return err
+	}
+	key.Object = security.ID{}
+	return takeKey(ctx, tx, key)
+}
+
+// Done looks whether an idempotency key was used: nil if it was not, else
+// *Replayed or ErrMismatch.
+func (db *DB) Done(ctx context.Context, key Key) error {
+	if key.Key == "" {
+		return nil
+	}
+	return readKey(ctx, db.pool, key)
+}
+
+func readKey(ctx context.Context, q rowQuerier, key Key) error {
+	var body []byte
+	var object security.ID
+	err := q.QueryRow(ctx, `select body, object from idempotency where scope = $1 and key = $2`, key.Scope, key.Key).Scan(&body, (*[16]byte)(&object))
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case !bytes.Equal(body, key.Body):
+		return ErrMismatch
+	}
+	return &Replayed{Object: object}
+}
+
+// rowQuerier is a connection, a pool or a transaction.
+type rowQuerier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // ErrChanged is returned when the current version is not the expected one.
@@ -102,4 +181,11 @@ where d.tenant = $1 and d.name = $2 and ($3::bigint = 0 or (d.at_us, d.digest) <
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Definition])
+}
+
+// Current returns the digest of a workflow's current version, or ErrNotFound.
+func (db *DB) Current(ctx context.Context, tenant, name string) (string, error) {
+	var digest string
+	err := db.pool.QueryRow(ctx, `select digest from workflow where tenant = $1 and name = $2`, tenant, name).Scan(&digest)
+	return digest, missing(err)
 }

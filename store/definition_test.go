@@ -203,3 +203,60 @@ func TestARevocationIsSeenByTheNextBatch(t *testing.T) {
 		t.Errorf("%s%v", diff, err)
 	}
 }
+
+func TestAVersionIsRegisteredOnceUnderAKey(t *testing.T) {
+	t.Parallel()
+	b := open(t, Config{})
+	one := Definition{Tenant: "main", Name: "review", Digest: "sha256:1"}
+	two := Definition{Tenant: "main", Name: "review", Digest: "sha256:2"}
+	key := func(name, body string) Key {
+		return Key{Scope: "main/subj_erin", Key: name, Body: []byte(body), Object: security.NewID()}
+	}
+	var made, replayed atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			created, err := b.RegisterOnce(t.Context(), one, true, key("a", "1"))
+			var replay *Replayed
+			switch {
+			case err == nil && created:
+				made.Add(1)
+			case errors.As(err, &replay) && replay.Object != security.ID{}:
+				replayed.Add(1)
+			default:
+				t.Errorf("created %t, %v", created, err)
+			}
+		})
+	}
+	wg.Wait()
+	if made.Load() != 1 || replayed.Load() != 7 {
+		t.Errorf("made %d times, replayed %d times", made.Load(), replayed.Load())
+	}
+	if _, err := b.RegisterOnce(t.Context(), two, true, key("a", "2")); !errors.Is(err, ErrMismatch) {
+		t.Errorf("the key with something else: %v", err)
+	}
+	if err := b.Done(t.Context(), key("a", "2")); !errors.Is(err, ErrMismatch) {
+		t.Errorf("the key with something else, looked up: %v", err)
+	}
+	if err := b.Done(t.Context(), key("b", "1")); err != nil {
+		t.Errorf("a new key: %v", err)
+	}
+	if created, err := b.RegisterOnce(t.Context(), two, true, key("c", "2")); err != nil || !created {
+		t.Errorf("the harmless twin: %t, %v", created, err)
+	}
+	// A key that found its version there says so when it is used again, and
+	// does not make that version the current one again.
+	if created, err := b.RegisterOnce(t.Context(), one, true, key("b", "1")); err != nil || created {
+		t.Errorf("the version is there: %t, %v", created, err)
+	}
+	if _, err := b.Register(t.Context(), two, true); err != nil {
+		t.Fatal(err)
+	}
+	var replay *Replayed
+	if _, err := b.RegisterOnce(t.Context(), one, true, key("b", "1")); !errors.As(err, &replay) || replay.Object != (security.ID{}) {
+		t.Errorf("replayed: %v", err)
+	}
+	if d, err := b.Definition(t.Context(), "main", "review", ""); err != nil || d.Digest != two.Digest {
+		t.Errorf("the current one is %s, %v", d.Digest, err)
+	}
+}

@@ -86,6 +86,10 @@ func (db *DB) Bury(ctx context.Context, process security.ID, age time.Duration, 
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	// A process that is frozen in here would keep the dead one's runs from everybody.
+	if _, err := tx.Exec(ctx, `set local idle_in_transaction_session_timeout = '15s'`); err != nil {
+		return err
+	}
 	var id security.ID
 	err = tx.QueryRow(ctx, `select id from process where id = $1 and at < clock_timestamp() - make_interval(secs => $2) for update skip locked`,
 		process, age.Seconds()).Scan(&id)

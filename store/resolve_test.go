@@ -40,15 +40,17 @@ func TestALostCommitIsFoundOutAbout(t *testing.T) {
 		"an approval that ends": func(b *bed, id security.ID) (Change, func() int64) {
 			ask := security.NewID()
 			b.write(asking(id, ask, time.Hour, "legal"))
-			return Change{Run: id, Ask: ask, Apply: func(l *Locked) error {
+			settle := func(l *Locked) error {
 				if l.Asked.State != approval.Pending {
 					return approval.ErrClosed
 				}
 				l.Settle(ask, approval.Approved, true)
 				return nil
-			}}, func() int64 {
+			}
+			used := func() int64 {
 				return b.count(`select count(*) from approval where id = $1 and used_us is not null`, ask)
 			}
+			return Change{Run: id, Ask: ask, Apply: settle}, used
 		},
 	} {
 		for _, fault := range []Fault{LoseRequest, LoseAnswer} {

@@ -120,8 +120,13 @@ func (t *tailer) run(ctx context.Context) {
 func (t *tailer) look(ctx context.Context) {
 	t.mu.Lock()
 	ids := make([]security.ID, 0, len(t.watches))
-	for id := range t.watches {
-		ids = append(ids, id)
+	for id, watches := range t.watches {
+		for w := range watches {
+			if w.end != nil { // nothing follows the end of a run
+				ids = append(ids, id)
+				break
+			}
+		}
 	}
 	t.mu.Unlock()
 	if len(ids) == 0 {

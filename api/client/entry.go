@@ -50,10 +50,11 @@ func (c *Client) Entry(ctx context.Context, hash string) (Entry, error) {
 	return e, err
 }
 
-// A BundleScope says what an evidence bundle shall hold: one run, a time, or
-// the whole ledger.
+// A BundleScope says what an evidence bundle shall hold: one run, a person's
+// runs, a time, or the whole ledger.
 type BundleScope struct {
 	Run      string
+	Subject  string // subj_…
 	From, To time.Time
 	All      bool
 	Payloads bool // the content, too
@@ -62,7 +63,7 @@ type BundleScope struct {
 // Bundle exports evidence as a zip. Whoever gets it closes it. A bundle that
 // broke off on the way does not verify.
 func (c *Client) Bundle(ctx context.Context, s BundleScope) (io.ReadCloser, error) {
-	q := get("/v1/audit/bundle", some("run", s.Run, "from", stamp(s.From), "to", stamp(s.To), "all", yes(s.All), "payloads", yes(s.Payloads)))
+	q := get("/v1/audit/bundle", some("run", s.Run, "subject", s.Subject, "from", stamp(s.From), "to", stamp(s.To), "all", yes(s.All), "payloads", yes(s.Payloads)))
 	q.accept = "application/zip"
 	res, err := c.open(ctx, q)
 	if err != nil {

@@ -26,9 +26,10 @@ func (c Config) validate() error {
 	return nil
 }
 
-// A Guard holds the rules, compiled. It never changes and is safe for
-// concurrent use.
+// A Guard holds the rules, compiled, and remembers texts in which they see
+// nothing. It is safe for concurrent use.
 type Guard struct {
+	memory      memory
 	maxBytes    int
 	maxFindings int
 	words       *vocabulary

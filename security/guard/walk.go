@@ -147,8 +147,16 @@ func (w *walk) text(s, path, key string) string {
 	if !injection && !sensitive {
 		return s
 	}
+	id := textKey(s, key, injection, sensitive)
+	if w.g.memory.knows(id) {
+		return s
+	}
 	var cut []sight
-	for _, n := range w.g.scan(s, key, injection, sensitive) {
+	sights := w.g.scan(s, key, injection, sensitive)
+	if len(sights) == 0 {
+		w.g.memory.keep(id)
+	}
+	for _, n := range sights {
 		if m := w.mode(n); m != Off {
 			w.add(n.finding(path, m.action(w.stop)))
 			if m == Redact {

@@ -61,7 +61,7 @@ func (c *call) start(d *driver) {
 	results := d.results
 	id := steps.CallID{Run: d.id.Name("run"), Key: d.keyOf(c.step), Call: c.id.Name("call"), Attempt: c.attempt}
 	pipeline := d.e.cfg.Pipeline
-	go func() {
+	d.e.callers.run(d.e.stop, func() {
 		defer cancel()
 		r := result{call: c}
 		defer func() {
@@ -79,7 +79,7 @@ func (c *call) start(d *driver) {
 		} else {
 			c.judge(ctx, pipeline, id, &r)
 		}
-	}()
+	})
 }
 
 // execute makes the step's call and screens its draft.
@@ -271,7 +271,11 @@ func (d *driver) endJudge(m *move, c *call, r result) *move {
 		m.next.Judge, m.cost = security.ID{}, r.use.Model // the step stays open, between two calls of the judge
 		return m
 	}
-	return d.withCost(d.releases(m, c, r.verdict, c.judging.screened, c.judging.found, c.judging.use), r.use.Model)
+	verdict := r.verdict
+	if r.err != nil {
+		verdict = guard.Verdict{} // it said nothing, which is not a no
+	}
+	return d.withCost(d.releases(m, c, verdict, c.judging.screened, c.judging.found, c.judging.use), r.use.Model)
 }
 
 // withCost adds what a second call of a step cost.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/audit"
+	"github.com/custodyhq/custody/security/vault"
 	"github.com/custodyhq/custody/store"
 	"github.com/custodyhq/custody/workflow"
 )
@@ -47,29 +48,9 @@ func (e *Engine) Cancel(ctx context.Context, who security.Principal, c Cancellat
 	ch := store.Change{
 		Run: c.Run, Bytes: weight(reason),
 		Key: store.Key{Scope: who.Tenant + "/" + who.ID, Key: c.Key, Body: digestOf("cancel", c.Run.String(), c.Reason), Object: c.Run},
-		Apply: func(l *store.Locked) error {
-			if l.State.Closed() {
-				return ErrRunClosed
-			}
-			f := audit.Fact{
-				Action: audit.RunCancelRequested, Outcome: "ok", Actor: who.ID, ActorKind: string(who.Kind), Client: who.Client,
-				Request: c.Request, Build: e.cfg.Build,
-			}
-			for _, p := range reason {
-				f.Payloads = append(f.Payloads, refer(p))
-			}
-			out.Receipt = l.Append(f)
-			l.Seal(reason...)
-			if l.CancelUS == 0 {
-				l.CancelUS = l.AtUS
-			}
-			if !l.Holder.IsZero() || def == nil {
-				wake(l)
-			} else {
-				closeCancelled(l, def, f)
-			}
-			out.Run = l.Clone()
-			return nil
+		Apply: func(l *store.Locked) (err error) {
+			out, err = e.cancelLocked(l, who, c, def, reason)
+			return err
 		},
 	}
 	err = e.db.Write(ctx, ch)
@@ -81,6 +62,31 @@ func (e *Engine) Cancel(ctx context.Context, who security.Principal, c Cancellat
 		e.nudge(c.Run)
 	}
 	return out, err
+}
+
+// cancelLocked asks the run's driver to end it, or ends it if there is none.
+func (e *Engine) cancelLocked(l *store.Locked, who security.Principal, c Cancellation, def *workflow.Definition, reason []vault.Sealed) (Submitted, error) {
+	if l.State.Closed() {
+		return Submitted{}, ErrRunClosed
+	}
+	f := audit.Fact{
+		Action: audit.RunCancelRequested, Outcome: "ok", Actor: who.ID, ActorKind: string(who.Kind), Client: who.Client,
+		Request: c.Request, Build: e.cfg.Build,
+	}
+	for _, p := range reason {
+		f.Payloads = append(f.Payloads, refer(p))
+	}
+	receipt := l.Append(f)
+	l.Seal(reason...)
+	if l.CancelUS == 0 {
+		l.CancelUS = l.AtUS
+	}
+	if !l.Holder.IsZero() || def == nil {
+		wake(l)
+	} else {
+		closeCancelled(l, def, f)
+	}
+	return Submitted{Run: l.Clone(), Receipt: receipt}, nil
 }
 
 // closeCancelled closes a run that nobody drives.

@@ -21,21 +21,30 @@ const maxDefinitions = 1000
 // definitions keeps parsed definitions by tenant, name and digest.
 type definitions struct {
 	engine *Engine
+	parse  sync.Mutex // one at a time: many submissions of a new version ask together
 	mu     sync.Mutex
 	known  map[[3]string]*workflow.Definition
 }
 
 // get returns a registered version, the current one if digest is empty.
 func (c *definitions) get(ctx context.Context, tenant, name, digest string) (*workflow.Definition, store.Definition, error) {
+	if digest == "" {
+		var err error
+		if digest, err = c.engine.db.Current(ctx, tenant, name); err != nil {
+			return nil, store.Definition{}, err
+		}
+	}
+	if d := c.cached(tenant, name, digest); d != nil {
+		return d, store.Definition{Tenant: tenant, Name: name, Digest: digest}, nil
+	}
+	c.parse.Lock()
+	defer c.parse.Unlock()
 	if d := c.cached(tenant, name, digest); d != nil {
 		return d, store.Definition{Tenant: tenant, Name: name, Digest: digest}, nil
 	}
 	row, err := c.engine.db.Definition(ctx, tenant, name, digest)
 	if err != nil {
 		return nil, row, err
-	}
-	if d := c.cached(tenant, name, row.Digest); d != nil {
-		return d, row, nil
 	}
 	d, err := workflow.Parse([]byte(row.Source), c.engine.cfg.Kinds)
 	if err != nil || d.Digest() != row.Digest {
@@ -51,9 +60,6 @@ func (c *definitions) get(ctx context.Context, tenant, name, digest string) (*wo
 }
 
 func (c *definitions) cached(tenant, name, digest string) *workflow.Definition {
-	if digest == "" {
-		return nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known[[3]string{tenant, name, digest}]

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -66,7 +68,7 @@ func (e *Engine) drive(ctx context.Context, id security.ID, epoch int32) (err er
 		// process has no driver for it, so it must be gone from the list whatever
 		// happens.
 		if r := recover(); r != nil {
-			err = fmt.Errorf("driver panicked: %v\n%s", r, debug.Stack())
+			err = fmt.Errorf("driver panicked%s\n%s", spoken(r), debug.Stack())
 		}
 		d.abandon()
 		e.mu.Lock()
@@ -79,6 +81,15 @@ func (e *Engine) drive(ctx context.Context, id security.ID, epoch int32) (err er
 		return err
 	}
 	return d.loop(ctx)
+}
+
+// spoken is what a panic says if it is the runtime's own: any other may repeat
+// content.
+func spoken(panicked any) string {
+	if e, ok := panicked.(runtime.Error); ok {
+		return ": " + e.Error()
+	}
+	return ""
 }
 
 // nudge tells the driver to look at the row.
@@ -155,7 +166,7 @@ func (d *driver) insist(ctx context.Context, read func(context.Context) error) e
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		d.e.cfg.Log.Warn("what a run needs cannot be read; trying again", "run", d.id.Name("run"), "error", err)
+		d.e.cfg.Log.WarnContext(ctx, "what a run needs cannot be read; trying again", slog.String("run", d.id.Name("run")), slog.Any("error", err))
 		d.e.pause(readPause)
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/approval"
@@ -25,7 +26,7 @@ func (e *Engine) timing() {
 		}
 		each(ids, func(id security.ID) {
 			if err := e.due(e.stop, id); err != nil && e.stop.Err() == nil && !errors.Is(err, errNotDue) {
-				e.cfg.Log.Warn("what is due could not be done; it stays due", "run", id.Name("run"), "error", err)
+				e.cfg.Log.Warn("what is due could not be done; it stays due", slog.String("run", id.Name("run")), slog.Any("error", err))
 			}
 		})
 	}

@@ -100,6 +100,7 @@ type Engine struct {
 	defs   definitions
 
 	mandates mandates
+	callers  callers
 
 	mu      sync.Mutex
 	drivers map[security.ID]*driver
@@ -115,7 +116,7 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, db: cfg.Store, drivers: map[security.ID]*driver{}}
+	e := &Engine{cfg: cfg, db: cfg.Store, drivers: map[security.ID]*driver{}, callers: newCallers()}
 	e.defs.engine = e
 	e.lease.clock = cfg.Clock
 	e.stop, e.cancel = context.WithCancel(context.Background())

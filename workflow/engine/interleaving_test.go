@@ -141,8 +141,11 @@ func TestC6ARiverRowGoesOnlyWithItsRun(t *testing.T) {
 	_, err = tx.Exec(ctx, `select from custody.run where id = $1 for update`, id)
 	must(t, err)
 	b.sql(`insert into custody.process(id, at, version) values ($1, now() - interval '1 hour', '')`, dead)
-	db, _ := b.start()
-	eventually(t, "a try to recover the locked run", func() bool { return db.Figures().Batches > 0 })
+	b.start()
+	eventually(t, "somebody buries the dead process", func() (locked bool) {
+		must(t, b.pool.QueryRow(ctx, `select not exists (select from custody.process where id = $1 for update skip locked)`, dead).Scan(&locked))
+		return locked
+	})
 	var rows int
 	must(t, b.pool.QueryRow(ctx, `select count(*) from river.river_job`).Scan(&rows))
 	equal(t, "rows of River", rows, 1)
@@ -290,7 +293,63 @@ func TestCancellationOfARecoveredRun(t *testing.T) {
 	b.start() // q
 	k.call(t, "a")
 	b.cancel(id)
-	b.ends(id, store.Cancelled, "error")
+	b.ends(id, store.Cancelled, "")
+}
+
+// A process dies while the judge is asked: the draft is sealed, so only the
+// judge is asked again, and what the model was paid for is not paid again.
+func TestADraftIsNotPaidTwice(t *testing.T) {
+	t.Parallel()
+	k, l := newBook(), newLink()
+	var first atomic.Bool
+	b := served(t, map[string]kind{"m": {model, k.noting(ok)}}, judged(func(ctx context.Context, c steps.JudgeCall) (steps.JudgeAnswer, error) {
+		k.note(c.ID, "a#judge")
+		if first.CompareAndSwap(false, true) {
+			<-ctx.Done()
+		}
+		return steps.JudgeAnswer{Pass: true}, nil
+	}))
+	b.flow("steps:\n  - {id: a, uses: m}\n")
+	id := b.run()
+	b.start(through(l))
+	t.Cleanup(l.mend)
+	k.call(t, "a#judge")
+	l.cut()
+	b.start() // q
+	b.ends(id, store.Succeeded, "")
+	b.trails(id, "run.submitted step.intent/a call.intent/a run.recovered call.result/a=unknown call.intent/a call.result/a step.result/a run.closed")
+	equal(t, "model calls", k.count(id, "a"), 1)
+	equal(t, "questions to the judge", k.count(id, "a#judge"), 2)
+}
+
+// A driver that takes a run over learns what was decided and computed before
+// it, in the order in which one was made from the other.
+func TestARecoveredRunKnowsWhatWasDecided(t *testing.T) {
+	t.Parallel()
+	k, l := newBook(), newLink()
+	b := served(t, map[string]kind{"m": {model, k.noting(func(ctx context.Context, c steps.Call) (steps.Draft, error) {
+		if c.ID.Attempt == 1 {
+			<-ctx.Done()
+			return steps.Draft{}, ctx.Err()
+		}
+		return echo(ctx, c)
+	})}})
+	b.flow(`steps:
+  - {id: facts, uses: set, with: {b: [1, {y: 2, x: 1.5}], a: text}}
+  - {id: legal, uses: approval, with: {approvers: {roles: [legal]}, show: "${{ steps.facts.output }}", on_reject: continue}}
+  - {id: word, uses: set, with: {said: "${{ steps.legal.output.decision }}"}}
+  - {id: second, uses: approval, with: {approvers: {roles: [legal]}, show: "${{ steps.word.output }}"}}
+  - {id: a, uses: m, retry: {attempts: 2, backoff: 1ms}, with: {said: "${{ steps.word.output.said }}"}}
+`)
+	id := b.run()
+	b.start(through(l))
+	t.Cleanup(l.mend)
+	b.votes(id, "bob", "reject")
+	b.votes(id, "bob", "approve")
+	k.call(t, "a")
+	l.cut()
+	b.start() // q
+	b.output(b.ends(id, store.Succeeded, ""), `{"said":"reject"}`)
 }
 
 // C10, nudge: a call hangs; somebody votes, here or in another process; what
@@ -340,8 +399,9 @@ func TestABackoffEndsBesideAHangingCall(t *testing.T) {
 }
 
 // C11: somebody who is stopped inside a batch holds the run's lock for longer
-// than a commit is tried. The driver's paid answer must survive it.
-func TestC11AnAnswerOutlivesAStrangersLock(t *testing.T) {
+// than a commit is tried. The driver's paid answer must survive it. Meanwhile,
+// in another database, a driver itself is the one that is stopped.
+func TestC11AStopInsideABatchCostsNobodyElse(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the store is patient for ten seconds")
 	}
@@ -359,19 +419,17 @@ func TestC11AnAnswerOutlivesAStrangersLock(t *testing.T) {
 	must(t, err)
 	close(g)
 	locked := time.Now()
+	stopsInsideABatch(t) // takes half of that time
 	eventually(t, "the store's patience is over", func() bool { return time.Since(locked) > 10500*time.Millisecond })
 	must(t, tx.Rollback(ctx))
 	b.ends(id, store.Succeeded, "")
 	b.trails(id, "run.submitted step.intent/a step.result/a run.closed")
 }
 
-// C11, idle_timeout: p is stopped between the two round trips of a batch. The
-// server ends its session, and q goes on.
-func TestC11TheServerEndsASessionThatStopsInsideABatch(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the server waits five seconds")
-	}
-	t.Parallel()
+// C11, idle_timeout: p is stopped between the two round trips of a batch. After
+// five seconds the server ends its session, and q goes on.
+func stopsInsideABatch(t *testing.T) {
+	t.Helper()
 	k, l, g := newBook(), newLink(), gate(make(chan struct{}))
 	b := served(t, map[string]kind{"m": {model, k.noting(g.deaf)}})
 	b.flow("steps:\n  - {id: a, uses: m, retry: {attempts: 2, backoff: 1ms}}\n")
@@ -385,33 +443,38 @@ func TestC11TheServerEndsASessionThatStopsInsideABatch(t *testing.T) {
 	b.ends(id, store.Succeeded, "")
 }
 
-// apply: an approval came, the effect is planned from memory, and the run is
-// cancelled before the intent is committed. The row decides.
+// apply: an outcome and the intent that rides with it are in the driver's hands
+// when a cancellation or a rejection from another process gets ahead of them
+// under the lock. The row decides, not the driver's memory.
 func TestAnIntentIsDecidedOnTheLockedRow(t *testing.T) {
 	t.Parallel()
-	k := newBook()
-	var b *bench
-	var armed atomic.Bool
-	hold, held := make(chan struct{}), make(chan struct{})
-	b = ready(t, map[string]kind{"m": {model, ok}, "e": {effect, k.noting(ok)}})
-	b.db, b.engine = b.start(idle)
-	b.flow("steps:\n  - {id: a, uses: m}\n  - {id: b, uses: e}\n")
-	// p's outcome of a and intent of b are in its hands when the cancellation
-	// gets ahead of them: its committer is held up before it locks.
-	slow := func(ctx context.Context, c steps.Call) (steps.Draft, error) {
-		close(held)
-		<-hold
-		return ok(ctx, c)
+	for name, c := range map[string]struct {
+		first func(*bench, security.ID)
+		state store.RunState
+		code  string
+		calls int
+	}{
+		"a cancellation is first": {func(b *bench, id security.ID) { b.cancel(id) }, store.Cancelled, "", 0},
+		"a rejection is first":    {func(b *bench, id security.ID) { b.votes(id, "bob", "reject") }, store.Failed, "denied", 0},
+		"an approval is first":    {func(b *bench, id security.ID) { b.votes(id, "bob", "approve") }, store.Succeeded, "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, g := newBook(), gate(make(chan struct{}))
+			b := served(t, map[string]kind{"m": {model, k.noting(g.deaf)}, "e": {effect, k.noting(ok)}})
+			b.flow("steps:\n  - {id: a, uses: m}\n  - {id: b, uses: e}\n  - {id: c, uses: approval, needs: [], with: {approvers: {roles: [legal]}, show: x}}\n")
+			id := b.run()
+			b.start(func(_ *store.Config, c *Config, _ *steps.Config) {
+				c.Clock.Beat, c.Clock.Fresh = 10*time.Second, time.Minute // no heartbeat tells the driver
+			})
+			k.call(t, "a")
+			c.first(b, id)
+			close(g)
+			r := b.ends(id, c.state, c.code)
+			equal(t, "effects", k.count(id, "b"), c.calls)
+			equal(t, "a", r.Progress.Steps[0].Status, workflow.Succeeded) // its answer was paid
+		})
 	}
-	b.runners["m"] = runner(slow)
-	armed.Store(false)
-	id := b.run()
-	b.start()
-	<-held
-	b.cancel(id) // nudged: p knows at the latest when it locks
-	close(hold)
-	b.ends(id, store.Cancelled, "")
-	equal(t, "effects", k.total(), 0)
 }
 
 // resolve after a slow database: what was revoked while a commit was under way

@@ -110,21 +110,30 @@ func (d *driver) readOutputs(ctx context.Context, wanted map[security.ID][]secur
 // not go on from any, or one of another workflow version, gets the zero key,
 // which opens nothing.
 func (d *driver) adoptedKey(ctx context.Context, from security.ID) (vault.RunKey, error) {
-	m, err := d.e.db.MandateOf(ctx, from)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return vault.RunKey{}, err
-	}
-	if err != nil || d.run.RetryOf.IsZero() {
+	if d.run.RetryOf.IsZero() {
 		return vault.RunKey{}, nil
 	}
-	if _, err := d.e.openMandate(m.Signed, d.run.Tenant, from, d.run.Digest); err != nil {
-		return vault.RunKey{}, nil //nolint:nilerr // what does not hold is a doubt about the step, not a failed read
+	m, err := d.e.db.MandateOf(ctx, from)
+	if errors.Is(err, store.ErrNotFound) {
+		return vault.RunKey{}, nil
 	}
-	key, err := d.e.cfg.Vault.Unwrap(d.run.Tenant, from, m.Key)
 	if err != nil {
-		return vault.RunKey{}, nil //nolint:nilerr // likewise
+		return vault.RunKey{}, err
 	}
-	return key, nil
+	return d.unlock(from, m), nil
+}
+
+// unlock is the key of another run whose mandate is of this workflow version,
+// else the zero key.
+func (d *driver) unlock(run security.ID, m store.Mandate) vault.RunKey {
+	if _, err := d.e.openMandate(m.Signed, d.run.Tenant, run, d.run.Digest); err != nil {
+		return vault.RunKey{}
+	}
+	key, err := d.e.cfg.Vault.Unwrap(d.run.Tenant, run, m.Key)
+	if err != nil {
+		return vault.RunKey{}
+	}
+	return key
 }
 
 func (d *driver) readApprovals(ctx context.Context, wanted map[security.ID]bool, into shelf) error {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -80,7 +81,7 @@ func (e *Engine) beating() {
 	for e.stop.Err() == nil {
 		e.pause(e.cfg.Clock.Beat)
 		if err := e.beat(e.stop); err != nil && e.stop.Err() == nil {
-			e.cfg.Log.Debug("the heartbeat was not renewed", "error", err)
+			e.cfg.Log.Debug("the heartbeat was not renewed", slog.Any("error", err))
 		}
 	}
 }

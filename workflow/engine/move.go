@@ -57,7 +57,7 @@ func (m *move) apply(d *driver, l *store.Locked, state *workflow.State) error {
 	for _, f := range m.facts {
 		l.Append(f)
 	}
-	if m.reason != nil && l.Reason == nil {
+	if m.reason != nil && l.Reason == nil && l.CancelUS == 0 { // else the run ends because somebody asked for it
 		r := *m.reason
 		r.Seq = max(seq, l.Seq-1)
 		l.Reason = &r

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -121,7 +122,7 @@ func (d *driver) begin(i int, s store.Step) (m *move) {
 	s.DueUS = 0
 	defer func() {
 		if r := recover(); r != nil {
-			d.e.cfg.Log.Error("a check panicked", "run", d.id.Name("run"), "step", d.def.Steps[i].ID, "stack", string(debug.Stack()))
+			d.e.cfg.Log.Error("a check panicked", slog.String("run", d.id.Name("run")), slog.String("step", d.def.Steps[i].ID), slog.String("stack", string(debug.Stack())))
 			m = d.blocks(&move{step: i, next: s}, nil)
 		}
 	}()

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/custodyhq/custody/security"
@@ -34,7 +35,7 @@ func (e *Engine) bury() {
 			return e.takeAll(strays, process)
 		})
 		if err != nil && !errors.Is(err, store.ErrAlive) && e.stop.Err() == nil {
-			e.cfg.Log.Warn("a silent process could not be recovered yet", "process", process.String(), "error", err)
+			e.cfg.Log.Warn("a silent process could not be recovered yet", slog.String("process", process.String()), slog.Any("error", err))
 		}
 	}
 }

@@ -411,7 +411,7 @@ func TestCancel(t *testing.T) {
 			id := b.run()
 			k.call(t, "a")
 			b.cancel(id)
-			b.ends(id, store.Cancelled, "error")
+			b.ends(id, store.Cancelled, "")
 			equal(t, "calls of b", k.count(id, "b"), 0)
 		})
 	}
@@ -444,7 +444,7 @@ func TestCancel(t *testing.T) {
 		k.call(t, "b")
 		b.until(id, "backing off", func(r store.Run) bool { return r.Progress.Steps[0].Status == workflow.Backoff })
 		b.cancel(id)
-		b.ends(id, store.Cancelled, "error")
+		b.ends(id, store.Cancelled, "")
 	})
 	t.Run("judging", func(t *testing.T) {
 		t.Parallel()
@@ -458,7 +458,7 @@ func TestCancel(t *testing.T) {
 		id := b.run()
 		<-asked
 		b.cancel(id)
-		b.ends(id, store.Cancelled, "withheld")
+		b.ends(id, store.Cancelled, "")
 	})
 	t.Run("before the judge is asked again", func(t *testing.T) {
 		t.Parallel()
@@ -471,8 +471,8 @@ func TestCancel(t *testing.T) {
 			return r.Progress.Steps[0].Tries == 1 && r.Progress.Steps[0].Judge.IsZero()
 		})
 		b.cancel(id)
-		b.ends(id, store.Cancelled, "withheld")
-		b.trails(id, "run.submitted step.intent/a call.intent/a call.result/a=error run.cancel_requested step.withheld/a=withheld run.closed=error")
+		b.ends(id, store.Cancelled, "")
+		b.trails(id, "run.submitted step.intent/a call.intent/a call.result/a=error run.cancel_requested step.withheld/a=withheld run.closed")
 	})
 }
 

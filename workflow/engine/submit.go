@@ -61,24 +61,28 @@ func (e *Engine) Submit(ctx context.Context, who security.Principal, s Submissio
 	if err != nil {
 		return Submitted{}, fmt.Errorf("encode input: %w", err)
 	}
-	if revoked, err := e.db.Revoked(ctx, who.Tenant, who.RevocationKeys()); err != nil || len(revoked) > 0 {
-		return Submitted{}, refusedOr(err)
-	}
 	n, err := e.newRun(ctx, who, def, content, now)
 	if err != nil {
 		return Submitted{}, err
 	}
 	n.fact.Request, n.fact.Decision = s.Request, decided(decision)
 	if s.DryRun {
-		return Submitted{Run: n.run}, nil
+		return Submitted{Run: n.run}, e.revoked(ctx, who)
 	}
 	return e.make(ctx, who, n, s.Key, digestOf("submit", s.Workflow, s.Digest, string(content)))
 }
 
-func refusedOr(err error) error {
-	if err != nil {
+// revoked refuses a caller who is revoked, where nothing is written. Where
+// something is, the same is asked in its batch.
+func (e *Engine) revoked(ctx context.Context, who security.Principal) error {
+	revoked, err := e.db.Revoked(ctx, who.Tenant, who.RevocationKeys())
+	if err != nil || len(revoked) == 0 {
 		return err
 	}
+	return refused()
+}
+
+func refused() error {
 	return &Denied{security.Deny([]string{"revocation"}, security.Reason{Code: "revoked", Detail: "the caller, the session or the token was revoked"})}
 }
 
@@ -151,7 +155,7 @@ func (e *Engine) make(ctx context.Context, who security.Principal, n *newRun, ke
 		Apply: func(l *store.Locked) error {
 			l.Make(n.run, n.mandate)
 			if l.IsRevoked(n.revoked) {
-				return refusedOr(nil)
+				return refused()
 			}
 			l.Progress.Steps = append([]store.Step(nil), n.run.Progress.Steps...)
 			l.CreatedUS = l.NowUS

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -65,7 +66,7 @@ func newWorker(e *Engine) (*river.Client[pgx.Tx], error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker{engine: e})
 	client, err := river.NewClient(riverpgxv5.New(e.db.Pool()), &river.Config{
-		ID: e.db.Process().String(), Schema: schema, Workers: workers, Logger: e.cfg.Log,
+		ID: e.db.Process().String(), Schema: schema, Workers: workers, Logger: slog.New(newHush(e.cfg.Log.Handler())),
 		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: e.cfg.Workers}},
 		FetchCooldown: fetchCooldown, FetchPollInterval: fetchPoll,
 		JobTimeout: -1, RescueStuckJobsAfter: 1000 * time.Hour, FetchOnlyKnownKinds: true,
@@ -93,7 +94,7 @@ func (w *worker) Timeout(*river.Job[job]) time.Duration { return -1 }
 // run that was never claimed, so without its job nobody would ever look at it
 // again. For one that was claimed the job is a second look beside recovery's,
 // which ends at the fence.
-func (w *worker) Work(_ context.Context, j *river.Job[job]) error {
+func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 	var run security.ID
 	if n, err := hex.Decode(run[:], []byte(j.Args.Run)); err != nil || n != len(run) {
 		return river.JobCancel(errors.New("not a run's id"))
@@ -103,7 +104,7 @@ func (w *worker) Work(_ context.Context, j *river.Job[job]) error {
 		return nil
 	}
 	if !errors.Is(err, ErrKinds) && w.engine.stop.Err() == nil {
-		w.engine.cfg.Log.Error("a driver gave up; its run will be taken up again", "run", run.Name("run"), "error", err)
+		w.engine.cfg.Log.ErrorContext(ctx, "a driver gave up; its run will be taken up again", slog.String("run", run.Name("run")), slog.Any("error", err))
 	}
 	return river.JobSnooze(snooze)
 }
