@@ -48,6 +48,11 @@ type Custody struct {
 // key directory lacks. It listens nowhere and runs nothing until Run. The
 // caller ends it with Run or with Close.
 func New(ctx context.Context, cfg Config) (*Custody, error) {
+	return build(ctx, cfg, func(*Custody) error { return nil })
+}
+
+// build is New. It calls away once if the database cannot be reached.
+func build(ctx context.Context, cfg Config, away func(*Custody) error) (*Custody, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
@@ -59,7 +64,7 @@ func New(ctx context.Context, cfg Config) (*Custody, error) {
 	if c.keys, err = ReadKeys(cfg.KeyDir); err != nil {
 		return nil, err
 	}
-	if c.db, err = c.open(ctx); err != nil {
+	if c.db, err = c.open(ctx, away); err != nil {
 		return nil, err
 	}
 	if err := c.assemble(ctx); err != nil {
@@ -122,7 +127,7 @@ func (c *Custody) assemble(ctx context.Context) error {
 }
 
 // open connects, and tries again for as long as the database is away.
-func (c *Custody) open(ctx context.Context) (*store.DB, error) {
+func (c *Custody) open(ctx context.Context, wait func(*Custody) error) (*store.DB, error) {
 	pause, told := 100*time.Millisecond, false
 	for {
 		db, err := c.connect(ctx)
@@ -132,6 +137,9 @@ func (c *Custody) open(ctx context.Context) (*store.DB, error) {
 		if !told {
 			c.cfg.Log.WarnContext(ctx, "the database cannot be reached; trying again until it can")
 			told = true
+			if err := wait(c); err != nil {
+				return nil, err
+			}
 		}
 		timer := time.NewTimer(pause)
 		select {

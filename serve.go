@@ -18,6 +18,8 @@ import (
 const (
 	headerTime = 10 * time.Second
 	bodyTime   = 30 * time.Second // for all of a request's body
+	restTime   = 5 * time.Second  // for what nobody read of it
+	maxRest    = 16 << 20
 	idleTime   = 2 * time.Minute
 	maxHeader  = 16 << 10
 )
@@ -122,23 +124,38 @@ func probes(h http.Handler) http.Handler {
 
 // listen opens an address: with TLS 1.3 if secured and not InsecureHTTP.
 func (c *Custody) listen(ctx context.Context, address string, secured bool) (net.Listener, error) {
+	l, err := c.bind(ctx, address)
+	if err != nil || !secured {
+		return l, err
+	}
+	out, err := c.secure(l)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return out, nil
+}
+
+func (c *Custody) bind(ctx context.Context, address string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
-	if !secured {
-		return l, nil
-	}
+	return l, nil
+}
+
+// secure puts TLS 1.3 before a listener, unless InsecureHTTP says that there
+// shall be none: then it must be on loopback.
+func (c *Custody) secure(l net.Listener) (net.Listener, error) {
 	if c.cfg.InsecureHTTP {
 		// localhost is whatever the hosts file says: look at what came of it.
 		if at, ok := l.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
-			return nil, errors.Join(errors.New("plain HTTP is served on loopback only"), l.Close())
+			return nil, errors.New("plain HTTP is served on loopback only")
 		}
 		return l, nil
 	}
 	cert := &certificate{cert: c.cfg.TLSCert, key: c.cfg.TLSKey}
 	if _, err := cert.get(nil); err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, err
 	}
 	return tls.NewListener(l, &tls.Config{
 		MinVersion: tls.VersionTLS13, GetCertificate: cert.get, NextProtos: []string{"http/1.1"},
@@ -189,15 +206,27 @@ func stateOf(path string) fileState {
 // events.
 type patient struct{ next http.Handler }
 
-// ServeHTTP sets the limit, and lifts it when the body has ended.
+// ServeHTTP sets the limit, and lifts it when the body has ended. A body that
+// was refused is read all the same, up to a bound: a client that is still
+// sending when the connection closes would see that, and not the answer.
 func (p patient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Body != nil && r.Body != http.NoBody {
-		rc := http.NewResponseController(w)
-		if rc.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
-			r.Body = &body{r.Body, func() { _ = rc.SetReadDeadline(time.Time{}) }}
-		}
+	if r.Body == nil || r.Body == http.NoBody {
+		p.next.ServeHTTP(w, r)
+		return
 	}
+	rc := http.NewResponseController(w)
+	if rc.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
+		r.Body = &body{r.Body, func() { _ = rc.SetReadDeadline(time.Time{}) }}
+	}
+	rest := r.Body
 	p.next.ServeHTTP(w, r)
+	if r.Header.Get("Expect") != "" {
+		return // it waits for the answer before it sends
+	}
+	if rc.SetReadDeadline(time.Now().Add(restTime)) == nil {
+		_, _ = io.CopyN(io.Discard, rest, maxRest) // whatever comes of it: the answer is written
+	}
+	_ = rc.SetReadDeadline(time.Time{})
 }
 
 type body struct {

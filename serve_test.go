@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -11,6 +12,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -235,25 +237,33 @@ func TestAProcessStartsBeforeItsDatabaseAndOutlivesItsAbsence(t *testing.T) {
 	cfg, idp := siteOn(t, direct)
 	r, through := relayTo(t, direct)
 	cfg.DatabaseURL = through
-	told := make(chan struct{}, 10)
-	cfg.Log = slog.New(signal{told, "the database cannot be reached; trying again until it can"})
-	started := make(chan *Custody, 1)
-	go func() {
-		c, err := New(t.Context(), cfg)
-		if err != nil {
-			t.Errorf("New: %v", err)
-		}
-		started <- c
-	}()
-	<-told
-	r.come()
-	c := <-started
-	l, err := c.listen(t.Context(), cfg.Listen, true)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
+	must(t, free.Close())
+	cfg.Listen = free.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- c.Serve(ctx, l) }()
-	alice := as(t, l.Addr().String(), idp, "alice")
+	go func() { done <- Serve(ctx, cfg) }()
+	alice := as(t, cfg.Listen, idp, "alice")
+	early := func(path string) (code int) {
+		until(t, func() bool {
+			res, err := http.Get("http://" + cfg.Listen + path) //nolint:noctx // until the address answers
+			if err != nil {
+				return false
+			}
+			code = res.StatusCode
+			return res.Body.Close() == nil
+		})
+		return code
+	}
+	if live, ready, runs := early("/livez"), early("/readyz"), early("/v1/runs"); live != 200 || ready != 503 || runs != 503 {
+		t.Errorf("before the database: /livez %d, /readyz %d, /v1/runs %d", live, ready, runs)
+	}
+	var waits *client.Problem
+	if _, err := alice.Me(t.Context()); !errors.As(err, &waits) || waits.Kind() != "unavailable" {
+		t.Errorf("before the database: %v", err)
+	}
+	r.come()
 	until(t, func() bool { state, err := alice.Ready(t.Context()); return err == nil && state.Status == "ok" })
 
 	r.leave()
@@ -395,3 +405,44 @@ type status struct {
 func (s *status) Header() http.Header         { return s.header }
 func (s *status) WriteHeader(code int)        { s.code = code }
 func (s *status) Write(p []byte) (int, error) { return len(p), nil }
+
+func TestAProcessThatWaitsForItsDatabaseEndsWhenAsked(t *testing.T) {
+	t.Parallel()
+	direct := storetest.URL(t)
+	cfg, _ := siteOn(t, direct)
+	_, cfg.DatabaseURL = relayTo(t, direct)
+	cfg.MetricsListen = "127.0.0.1:0"
+	told := make(chan struct{}, 10)
+	cfg.Log = slog.New(signal{told, "the database cannot be reached; trying again until it can"})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, cfg) }()
+	<-told
+	cancel()
+	must(t, <-done)
+}
+
+func TestALargeBodyIsAnsweredWhileItIsStillSent(t *testing.T) {
+	t.Parallel()
+	cfg, idp := site(t)
+	address := serving(t, cfg)
+	token, err := idp.Token(devidp.TokenRequest{Person: "alice"})
+	must(t, err)
+	for _, want := range []struct {
+		authorization string
+		status        int
+	}{{"Bearer " + token, http.StatusRequestEntityTooLarge}, {"", http.StatusUnauthorized}} {
+		c, err := net.Dial("tcp", address)
+		must(t, err)
+		_, err = fmt.Fprintf(c, "POST /v1/runs HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", want.authorization, 10<<20)
+		must(t, err)
+		_, err = c.Write(make([]byte, 10<<20)) // without looking at the answer, as simple clients do
+		must(t, err)
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		must(t, err)
+		if res.StatusCode != want.status {
+			t.Errorf("%d, want %d", res.StatusCode, want.status)
+		}
+		must(t, errors.Join(res.Body.Close(), c.Close()))
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/custodyhq/custody/api/client"
@@ -101,7 +102,11 @@ func (b ballot) vote(ctx context.Context, s *session, decision string) error {
 // the digest binds. Whoever may not vote learns so before anything is shown.
 func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a client.Approval) error {
 	if !a.You.MayVote {
-		return failed(exitRefused, "you may not vote on %s: %s", b.ID, strings.Join(a.You.Reasons, ", "))
+		code := exitRefused
+		if settled(a.You.Reasons) {
+			code = exitInvalid
+		}
+		return failed(code, "you may not vote on %s: %s", b.ID, strings.Join(a.You.Reasons, ", "))
 	}
 	shown, err := cl.Shown(ctx, b.ID)
 	if err != nil {
@@ -122,6 +127,12 @@ func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a clien
 	}
 	s.say("digest  %s (recomputed from what is shown)", a.Digest)
 	return nil
+}
+
+// settled reports whether nothing but what has happened already is in the way:
+// a conflict, not a refusal.
+func settled(reasons []string) bool {
+	return len(reasons) > 0 && !slices.ContainsFunc(reasons, func(r string) bool { return r != "closed" && r != "already_voted" })
 }
 
 // readable lays a JSON text out for people. Text stands as it is, so that what

@@ -25,12 +25,13 @@ type auditCommand struct {
 
 type auditListCommand struct {
 	OfRun    string `name:"run" help:"Of this run."`
+	Subject  string `help:"Of every run that this person submitted, subj_…."`
 	Stream   string `help:"Of this stream: a run, or ctl-…."`
 	Step     string `help:"About this step."`
 	Action   string `help:"Of this kind, such as approval.voted."`
 	Outcome  string `help:"With this outcome, such as denied."`
 	Actor    string `help:"Of this person, subj_… or me."`
-	Workflow string `help:"About this version, sha256:…."`
+	Workflow string `help:"About this workflow, by name."`
 	Key      string `help:"About this piece of work."`
 	Call     string `help:"About this request, call_…."`
 	From     string `placeholder:"TIME" help:"Not before: RFC 3339, or how long ago, such as 2h."`
@@ -157,6 +158,7 @@ func recompute(e client.Entry) error {
 
 type auditExportCommand struct {
 	OfRun    string `name:"run" help:"Of this run."`
+	Subject  string `help:"Of every run that this person submitted, subj_…."`
 	From     string `placeholder:"TIME" help:"Not before; with --to."`
 	To       string `placeholder:"TIME" help:"Before; with --from."`
 	All      bool   `help:"The whole ledger."`
@@ -203,15 +205,15 @@ func (c auditExportCommand) scope() (client.BundleScope, error) {
 		return client.BundleScope{}, err
 	}
 	ways := 0
-	for _, given := range []bool{c.OfRun != "", c.From != "" || c.To != "", c.All} {
+	for _, given := range []bool{c.OfRun != "", c.Subject != "", c.From != "" || c.To != "", c.All} {
 		if given {
 			ways++
 		}
 	}
 	if ways != 1 || (c.From == "") != (c.To == "") {
-		return client.BundleScope{}, usage("say what to export: --run RUN, --from TIME --to TIME, or --all")
+		return client.BundleScope{}, usage("say what to export: --run RUN, --subject SUBJECT, --from TIME --to TIME, or --all")
 	}
-	return client.BundleScope{Run: c.OfRun, From: from, To: to, All: c.All, Payloads: c.Payloads}, nil
+	return client.BundleScope{Run: c.OfRun, Subject: c.Subject, From: from, To: to, All: c.All, Payloads: c.Payloads}, nil
 }
 
 // writeWhole writes to a file beside the wanted one and renames it when it is

@@ -10,12 +10,12 @@ import (
 )
 
 type doctorCommand struct {
-	Token string `arg:"" optional:"" help:"Explain this token instead: the token itself, @FILE, or - for standard input."`
+	Token string `arg:"" optional:"" help:"Explain a token instead. token: the one that commands would send; @FILE; - for standard input; or the token itself."`
 }
 
 // Help shows an example.
 func (doctorCommand) Help() string {
-	return "Example:\n\n    custody doctor\n    custody doctor @alice.token\n\nIt reads the same settings as `custody serve`. Beside `custody dev`: set -a; . .custody/env; set +a"
+	return "Example:\n\n    custody doctor\n    custody doctor token\n    custody doctor @alice.token\n\nIt reads the same settings as `custody serve`. Beside `custody dev`: set -a; . .custody/env; set +a"
 }
 
 // Run looks at the installation, or at one token.
@@ -54,7 +54,7 @@ func (c doctorCommand) Run(ctx context.Context, s *session) error {
 }
 
 func (c doctorCommand) explain(ctx context.Context, s *session, cfg custody.Config) error {
-	token, err := c.token(s)
+	token, err := c.token(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,10 @@ func (c doctorCommand) explain(ctx context.Context, s *session, cfg custody.Conf
 	return err
 }
 
-func (c doctorCommand) token(s *session) (string, error) {
+func (c doctorCommand) token(ctx context.Context, s *session) (string, error) {
+	if c.Token == "token" { // no token is that short
+		return s.bearer(ctx)
+	}
 	if file, ok := strings.CutPrefix(c.Token, "@"); ok {
 		return tokenIn(file)
 	}

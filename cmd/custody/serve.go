@@ -29,14 +29,10 @@ func (c serveCommand) Run(ctx context.Context, s *session) error {
 		return &exit{code: exitUsage, err: err}
 	}
 	tuneMemory(s.env, physicalMemory())
-	server, err := custody.New(ctx, cfg)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // asked to end while it waited for the database
-		}
-		return err
+	if err := custody.Serve(ctx, cfg); err != nil {
+		return &exit{code: exitFailure, err: err} // being asked to end is no failure; what was cut off is
 	}
-	return server.Run(ctx)
+	return nil
 }
 
 func (c serveCommand) config(s *session) (custody.Config, error) {

@@ -309,6 +309,13 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	if r := w.run("", "doctor", token+"x"); r.code != exitRefused || !strings.Contains(r.out, "accepted: false") {
 		t.Errorf("a bad token: exit %d: %s", r.code, r.out)
 	}
+	if r := w.run("", "--as", "alice", "doctor", "token"); r.code != 0 || !strings.Contains(r.out, "accepted: true") {
+		t.Errorf("the token of a session: exit %d: %s%s", r.code, r.out, r.err)
+	}
+	w.env["CUSTODY_TOKEN"] = token + "x"
+	if r := w.run("", "doctor", "token"); r.code != exitRefused || !strings.Contains(r.out, "accepted: false") {
+		t.Errorf("a bad token of a session: exit %d: %s%s", r.code, r.out, r.err)
+	}
 	w.env["CUSTODY_KEY_DIR"] = filepath.Join(w.dir, "nokeys")
 	if r := w.run("", "doctor"); r.code != exitFailure || !strings.Contains(r.out, "BAD  keys") {
 		t.Errorf("without keys: exit %d: %s", r.code, r.out)

@@ -25,10 +25,12 @@ type bench struct {
 	cfg    engine.Config
 	def    *workflow.Definition
 	sleep  time.Duration
+	next   atomic.Int64
 }
 
-// input is what a run is given: half a kilobyte of contract.
-const input = `{"contract":"This agreement is made between Example Ltd and the Supplier. The Supplier delivers within 30 days. Liability is limited to the annual fee. Either party may terminate with three months notice. Governing law is that of the Netherlands."}`
+// input is what a run is given, a quarter of a kilobyte of contract, another one
+// for each run: the guard remembers texts that it has read.
+const input = `{"contract":"Contract %d. This agreement is made between Example Ltd and the Supplier. The Supplier delivers within 30 days. Liability is limited to the annual fee. Either party may terminate with three months notice. Governing law is that of the Netherlands."}`
 
 // fiveSteps is a run of five steps, each of which is given the input and
 // returns an object that is checked against its schema.
@@ -85,7 +87,7 @@ func newBench(ctx context.Context, url string, workers int, sleep time.Duration,
 }
 
 // Run is the step: a call that takes as long as it is told.
-func (b *bench) Run(ctx context.Context, _ steps.Call) (steps.Draft, error) {
+func (b *bench) Run(ctx context.Context, call steps.Call) (steps.Draft, error) {
 	if b.sleep > 0 {
 		t := time.NewTimer(b.sleep)
 		defer t.Stop()
@@ -95,7 +97,7 @@ func (b *bench) Run(ctx context.Context, _ steps.Call) (steps.Draft, error) {
 			return steps.Draft{}, ctx.Err()
 		}
 	}
-	return steps.NewDraft(map[string]any{"bullets": []any{"Between Example Ltd and the Supplier", "Delivery within 30 days", "Liability capped at the annual fee"}}, steps.Use{}), nil
+	return steps.NewDraft(map[string]any{"bullets": []any{"Between Example Ltd and the Supplier, call " + call.ID.Call, "Delivery within 30 days", "Liability capped at the annual fee"}}, steps.Use{}), nil
 }
 
 func (b *bench) close(ctx context.Context) {
@@ -112,7 +114,7 @@ func alice() security.Principal {
 }
 
 func (b *bench) submit(ctx context.Context) (security.ID, error) {
-	s, err := b.engine.Submit(ctx, alice(), engine.Submission{Workflow: b.def.Name, Input: json.RawMessage(input)})
+	s, err := b.engine.Submit(ctx, alice(), engine.Submission{Workflow: b.def.Name, Input: fmt.Appendf(nil, input, b.next.Add(1))})
 	return s.Run.ID, err
 }
 
@@ -133,44 +135,43 @@ func (b *bench) wait(ctx context.Context, id security.ID) error {
 	}
 }
 
-// backlog submits runs before the engine takes any.
-func (b *bench) backlog(ctx context.Context, runs int) error {
+// backlog submits runs before the engine takes any, and watches each of them.
+func (b *bench) backlog(ctx context.Context, runs int) ([]*store.Watch, error) {
+	watches := make([]*store.Watch, runs)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	var failed atomic.Value
 	for range 200 {
 		wg.Go(func() {
-			for next.Add(1) <= int64(runs) {
-				if _, err := b.submit(ctx); err != nil {
+			for n := next.Add(1); n <= int64(runs); n = next.Add(1) {
+				id, err := b.submit(ctx)
+				if err != nil {
 					failed.Store(err)
 					return
 				}
+				watches[n-1] = b.db.Watch(id, 0)
 			}
 		})
 	}
 	wg.Wait()
 	err, _ := failed.Load().(error)
-	return err
+	return watches, err
 }
 
-// closed waits until that many runs have closed, by asking the database.
-func (b *bench) closed(ctx context.Context, runs int) error {
-	for {
-		var n int
-		if err := b.db.Pool().QueryRow(ctx, `select count(*) from run where closed_us is null`).Scan(&n); err != nil {
-			return err
-		}
-		if n == 0 {
-			return nil
-		}
-		t := time.NewTimer(time.Duration(min(20, 1+n/100)) * time.Millisecond)
+// closed waits until all watched runs have closed. It asks nobody: like the
+// peer, it is told in this process.
+func closed(ctx context.Context, watches []*store.Watch) error {
+	for _, w := range watches {
 		select {
 		case <-ctx.Done():
-			t.Stop()
 			return ctx.Err()
-		case <-t.C:
+		case <-w.Closed:
 		}
 	}
+	for _, w := range watches {
+		w.Close()
+	}
+	return nil
 }
 
 // verify recomputes every chain and counts what must be there.

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ func main() {
 	only := flag.String("only", "drain,flight,lone,calls,waiting", "what to measure")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // as `custody serve` does; it holds for both sides
+	}
 	if err := profiled(*profile, func() error { return measure(context.Background(), *n, strings.Split(*only, ",")) }); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

@@ -65,14 +65,15 @@ func ourDrain(ctx context.Context, m *meter) (float64, error) {
 		return 0, err
 	}
 	defer b.close(ctx)
-	if err := b.backlog(ctx, drainRuns); err != nil {
+	watches, err := b.backlog(ctx, drainRuns)
+	if err != nil {
 		return 0, err
 	}
 	u := m.now()
 	if err := b.engine.Start(ctx); err != nil {
 		return 0, err
 	}
-	if err := b.closed(ctx, drainRuns); err != nil {
+	if err := closed(ctx, watches); err != nil {
 		return 0, err
 	}
 	rate, goMS, pgMS := m.per(u, drainRuns*stepsOfRun)
@@ -209,14 +210,15 @@ func calls(ctx context.Context, m *meter, n int) error {
 		if err != nil {
 			return err
 		}
-		if err := b.backlog(ctx, runs); err != nil {
+		watches, err := b.backlog(ctx, runs)
+		if err != nil {
 			return err
 		}
 		u := m.now()
 		if err := b.engine.Start(ctx); err != nil {
 			return err
 		}
-		err = b.closed(ctx, runs)
+		err = closed(ctx, watches)
 		took := time.Since(u.at)
 		_, goMS, pgMS := m.per(u, runs*stepsOfRun)
 		if err == nil {
@@ -250,8 +252,12 @@ func waits(ctx context.Context, m *meter, _ int) error {
 		return err
 	}
 	goroutines, memory := runtime.NumGoroutine(), rss()
-	if err := b.backlog(ctx, runs); err != nil {
+	watches, err := b.backlog(ctx, runs)
+	if err != nil {
 		return err
+	}
+	for _, w := range watches {
+		w.Close()
 	}
 	for n, jobs := 0, 1; n < runs || jobs > 0; {
 		err := b.db.Pool().QueryRow(ctx, `select (select count(*) from run where state = 'waiting'),
