@@ -24,19 +24,29 @@ const (
 
 // drains compares how fast a ready backlog is worked off.
 func drains(ctx context.Context, m *meter, n int) error {
+	return compare(ctx, m, n, "drain", rawDrain, ourDrain)
+}
+
+// flights compares callers that each submit and wait.
+func flights(ctx context.Context, m *meter, n int) error {
+	return compare(ctx, m, n, "in flight", rawFlight, ourFlight)
+}
+
+// compare measures both sides in turn, n times, and prints their ratio.
+func compare(ctx context.Context, m *meter, n int, name string, raw, ours func(context.Context, *meter) (float64, error)) error {
 	var ratios []float64
 	for range n {
-		raw, err := rawDrain(ctx, m)
+		theirs, err := raw(ctx, m)
 		if err != nil {
 			return err
 		}
-		ours, err := ourDrain(ctx, m)
+		mine, err := ours(ctx, m)
 		if err != nil {
 			return err
 		}
-		ratios = append(ratios, ours/raw)
+		ratios = append(ratios, mine/theirs)
 	}
-	fmt.Printf("ratio drain: %.2f\n  %s\n", median(ratios), spread(ratios))
+	fmt.Printf("ratio %s: %.2f\n  %s\n", name, median(ratios), spread(ratios))
 	return nil
 }
 
@@ -80,24 +90,6 @@ func ourDrain(ctx context.Context, m *meter) (float64, error) {
 	f := b.db.Figures()
 	fmt.Printf("  Custody   %7.0f steps/s  CPU ms/step: Go %.3f PostgreSQL %.3f  changes per batch %.0f\n", rate, goMS, pgMS, float64(f.Changes)/float64(f.Batches))
 	return rate, b.verify(ctx, drainRuns)
-}
-
-// flights compares 100 callers that each submit and wait.
-func flights(ctx context.Context, m *meter, n int) error {
-	var ratios []float64
-	for range n {
-		raw, err := rawFlight(ctx, m)
-		if err != nil {
-			return err
-		}
-		ours, err := ourFlight(ctx, m)
-		if err != nil {
-			return err
-		}
-		ratios = append(ratios, ours/raw)
-	}
-	fmt.Printf("ratio in flight: %.2f\n  %s\n", median(ratios), spread(ratios))
-	return nil
 }
 
 func rawFlight(ctx context.Context, m *meter) (float64, error) {
