@@ -15,8 +15,8 @@ import (
 	"github.com/custodyhq/custody/store"
 )
 
-// A Symptom is one thing that Diagnose looked at. Detail says what is wrong,
-// Remedy what to do; both are empty if it is well.
+// A Symptom is one thing that Diagnose looked at. Detail says what is wrong and
+// Remedy what to do; if it is well Detail may say what is worth knowing.
 type Symptom struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
@@ -25,8 +25,8 @@ type Symptom struct {
 }
 
 // Diagnose looks at everything that a process with this Config needs and
-// changes nothing. It sends no prompt: of
-// a model's server it asks only for the list of models.
+// changes nothing. It sends no prompt: of a model's server it asks only for the
+// list of models.
 func Diagnose(ctx context.Context, cfg Config) []Symptom {
 	d := &diagnosis{cfg: cfg}
 	d.settings()
@@ -58,7 +58,7 @@ func (d *diagnosis) settings() {
 		d.cfg.KeyDir = defaultKeyDir
 	}
 	if cfg.Limits != (Limits{}) {
-		d.note("limits", errors.New("limits are configured but not enforced by this release"), "remove limits, and limit requests in front of Custody")
+		d.found = append(d.found, Symptom{Name: "limits", OK: true, Detail: "configured, and not enforced by this release: limit requests in front of Custody"})
 	}
 }
 

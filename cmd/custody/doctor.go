@@ -35,8 +35,12 @@ func (c doctorCommand) Run(ctx context.Context, s *session) error {
 		if s.JSON {
 			continue
 		}
-		if f.OK {
+		if f.OK && f.Detail == "" {
 			s.print("ok   %s", f.Name)
+			continue
+		}
+		if f.OK {
+			s.print("ok   %s: %s", f.Name, f.Detail)
 			continue
 		}
 		s.print("BAD  %s: %s", pad(f.Name, 10), printable(f.Detail))
