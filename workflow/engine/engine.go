@@ -130,7 +130,11 @@ func New(cfg Config) (*Engine, error) {
 // Start begins to take jobs, renew the lease, watch for what is due and recover
 // what dead processes left. It returns when the first heartbeat is written.
 func (e *Engine) Start(ctx context.Context) error {
-	if err := e.beat(ctx); err != nil {
+	err := e.beat(ctx)
+	for errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // a busy machine, not an answer
+		err = e.beat(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("first heartbeat: %w", err)
 	}
 	for _, run := range []func(){e.beating, e.timing, e.recovering} {
