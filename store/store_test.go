@@ -114,6 +114,7 @@ func (b *bed) submissionIn(tenant string, log int16, key string) Change {
 			l.Progress.Steps = make([]Step, 3)
 			l.Append(audit.Fact{
 				Action: audit.RunSubmitted, Outcome: "ok", Actor: "subj_alice", Workflow: "sha256:d",
+				Authn:    &audit.Authn{Mandate: m.Signed.Digest()},
 				Payloads: []audit.Payload{{ID: input.ID.Name("pay"), Kind: input.Kind, Bytes: input.Bytes, Commit: input.Commit, Sum: input.Sum}},
 			})
 			l.Seal(input)

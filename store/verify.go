@@ -69,6 +69,7 @@ type stream struct {
 	closed  bool
 	state   RunState
 	said    string // the state that run.closed names
+	mandate string // hex of the SHA-256 of the mandate that run.submitted names
 }
 
 // ended reports whether all that the row says of the run's end is what its
@@ -173,6 +174,9 @@ func (v *verification) page(ctx context.Context, page []stream) error {
 			v.v.Head(streamName(s.id, s.control), s.seq, s.head, s.ended())
 		}
 	}
+	if err := v.mandates(ctx, ids, of); err != nil {
+		return err
+	}
 	return v.payloads(ctx, `select run_id, id, kind, cipher from payload where run_id = any($1::uuid[]) order by run_id, id`, uuids(ids))
 }
 
@@ -198,14 +202,42 @@ from entry where stream = any($1::uuid[]) order by stream, seq`, uuids(ids))
 		if !of[id].known {
 			e.Log = v.home[r.Tenant]
 		}
-		if r.Action == string(audit.RunClosed) {
-			if b, err := audit.ParseBody(e.Body); err == nil {
-				of[id].said = b.State
-			}
-		}
+		of[id].hear(e.Body, audit.Action(r.Action))
 		v.v.Entry(e, &r)
 	}
 	return rows.Err()
+}
+
+// hear keeps what an entry says about rows that lie beside the record.
+func (s *stream) hear(body string, action audit.Action) {
+	if action != audit.RunClosed && action != audit.RunSubmitted {
+		return
+	}
+	b, err := audit.ParseBody(body)
+	switch {
+	case err != nil: // the verifier names it
+	case action == audit.RunClosed:
+		s.said = b.State
+	case b.Authn != nil:
+		s.mandate = b.Authn.Mandate
+	}
+}
+
+// mandates compares the runs' mandates with what their first entries say.
+func (v *verification) mandates(ctx context.Context, ids []security.ID, of map[security.ID]*stream) error {
+	rows, err := v.tx.Query(ctx, `select run_id, encode(sha256(body), 'hex') from mandate where run_id = any($1::uuid[])`, uuids(ids))
+	if err != nil {
+		return err
+	}
+	var id security.ID
+	var sum string
+	_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &sum}, func() error {
+		if s := of[id]; s.mandate != "" && s.mandate != sum {
+			v.v.Differs(streamName(id, false), 0, "the run's mandate is not the one that it was submitted with")
+		}
+		return nil
+	})
+	return err
 }
 
 func (v *verification) payloads(ctx context.Context, sql string, args ...any) error {

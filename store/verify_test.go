@@ -197,6 +197,7 @@ func TestEveryAttackOnTheDatabaseIsNamed(t *testing.T) {
 			[]string{"column.mismatch A#2"},
 		},
 		"edits the step":     {func(s *scene) { s.do(`update entry set step = 'x' where stream = $1 and seq = 2`, s.a) }, []string{"column.mismatch A#2"}},
+		"edits a mandate":    {func(s *scene) { s.do(`update mandate set body = body || '\x20' where run_id = $1`, s.a) }, []string{"column.mismatch A#0"}},
 		"edits the actor":    {func(s *scene) { s.do(`update entry set actor = 'x' where stream = $1 and seq = 2`, s.a) }, []string{"column.mismatch A#2"}},
 		"edits the workflow": {func(s *scene) { s.do(`update entry set workflow = 'x' where stream = $1 and seq = 2`, s.a) }, []string{"column.mismatch A#2"}},
 		"edits the time":     {func(s *scene) { s.do(`update entry set at_us = at_us + 1 where stream = $1 and seq = 2`, s.a) }, []string{"column.mismatch A#2"}},

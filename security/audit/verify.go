@@ -172,6 +172,11 @@ func (v *Verifier) columns(e Entry, row *Row, b *Body) {
 	v.add(e, ColumnMismatch, "not what the body says: "+strings.Join(names, ", "))
 }
 
+// Differs notes that a row beside the record is not what an entry says of it.
+func (v *Verifier) Differs(stream string, seq int64, detail string) {
+	v.find(Finding{Kind: ColumnMismatch, Stream: stream, Seq: &seq, Detail: detail})
+}
+
 // add notes a finding about an entry.
 func (v *Verifier) add(e Entry, kind, detail string) {
 	seq := e.Seq
