@@ -35,6 +35,7 @@ type Replayed struct {
 	Object security.ID // what the earlier change made
 }
 
+// Error says that it was done; what was done is in Object.
 func (e *Replayed) Error() string { return "this was done before under the same key" }
 
 // A Key makes a change happen once, however often it is asked for. It is

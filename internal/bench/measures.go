@@ -51,6 +51,15 @@ func compare(ctx context.Context, m *meter, n int, name string, raw, ours func(c
 }
 
 func rawDrain(ctx context.Context, m *meter) (float64, error) {
+	return rawSide(ctx, m, func(p *peer) (rate, goMS, pgMS float64, err error) { return p.drain(ctx, m, drainJobs) })
+}
+
+func rawFlight(ctx context.Context, m *meter) (float64, error) {
+	return rawSide(ctx, m, func(p *peer) (rate, goMS, pgMS float64, err error) { return p.flight(ctx, m, flightJobs, callers) })
+}
+
+// rawSide measures raw River in a database of its own.
+func rawSide(ctx context.Context, m *meter, measure func(*peer) (rate, goMS, pgMS float64, err error)) (float64, error) {
 	url, err := m.database(ctx)
 	if err != nil {
 		return 0, err
@@ -60,54 +69,39 @@ func rawDrain(ctx context.Context, m *meter) (float64, error) {
 		return 0, err
 	}
 	defer p.close(ctx)
-	rate, goMS, pgMS, err := p.drain(ctx, m, drainJobs)
+	rate, goMS, pgMS, err := measure(p)
 	fmt.Printf("  raw River %7.0f jobs/s   CPU ms/job:  Go %.3f PostgreSQL %.3f\n", rate, goMS, pgMS)
 	return rate, err
 }
 
 func ourDrain(ctx context.Context, m *meter) (float64, error) {
-	url, err := m.database(ctx)
-	if err != nil {
-		return 0, err
-	}
-	b, err := newBench(ctx, url, drivers, 0, fiveSteps())
-	if err != nil {
-		return 0, err
-	}
-	defer b.close(ctx)
-	watches, err := b.backlog(ctx, drainRuns)
-	if err != nil {
-		return 0, err
-	}
-	u := m.now()
-	if err := b.engine.Start(ctx); err != nil {
-		return 0, err
-	}
-	if err := closed(ctx, watches); err != nil {
-		return 0, err
-	}
-	rate, goMS, pgMS := m.per(u, drainRuns*stepsOfRun)
-	f := b.db.Figures()
-	fmt.Printf("  Custody   %7.0f steps/s  CPU ms/step: Go %.3f PostgreSQL %.3f  changes per batch %.0f\n", rate, goMS, pgMS, float64(f.Changes)/float64(f.Batches))
-	return rate, b.verify(ctx, drainRuns)
-}
-
-func rawFlight(ctx context.Context, m *meter) (float64, error) {
-	url, err := m.database(ctx)
-	if err != nil {
-		return 0, err
-	}
-	p, err := newPeer(ctx, url)
-	if err != nil {
-		return 0, err
-	}
-	defer p.close(ctx)
-	rate, goMS, pgMS, err := p.flight(ctx, m, flightJobs, callers)
-	fmt.Printf("  raw River %7.0f jobs/s   CPU ms/job:  Go %.3f PostgreSQL %.3f\n", rate, goMS, pgMS)
-	return rate, err
+	return ourSide(ctx, m, drainRuns, func(b *bench) (usage, error) {
+		watches, err := b.backlog(ctx, drainRuns)
+		if err != nil {
+			return usage{}, err
+		}
+		u := m.now()
+		if err := b.engine.Start(ctx); err != nil {
+			return usage{}, err
+		}
+		return u, closed(ctx, watches)
+	})
 }
 
 func ourFlight(ctx context.Context, m *meter) (float64, error) {
+	return ourSide(ctx, m, flightRuns, func(b *bench) (usage, error) {
+		if err := b.engine.Start(ctx); err != nil {
+			return usage{}, err
+		}
+		u := m.now()
+		_, err := b.inFlight(ctx, flightRuns, callers)
+		return u, err
+	})
+}
+
+// ourSide measures Custody in a database of its own, from the moment that
+// measure returns, and verifies the ledger.
+func ourSide(ctx context.Context, m *meter, runs int, measure func(*bench) (usage, error)) (float64, error) {
 	url, err := m.database(ctx)
 	if err != nil {
 		return 0, err
@@ -117,17 +111,14 @@ func ourFlight(ctx context.Context, m *meter) (float64, error) {
 		return 0, err
 	}
 	defer b.close(ctx)
-	if err := b.engine.Start(ctx); err != nil {
+	u, err := measure(b)
+	if err != nil {
 		return 0, err
 	}
-	u := m.now()
-	if _, err := b.inFlight(ctx, flightRuns, callers); err != nil {
-		return 0, err
-	}
-	rate, goMS, pgMS := m.per(u, flightRuns*stepsOfRun)
+	rate, goMS, pgMS := m.per(u, float64(runs*stepsOfRun))
 	f := b.db.Figures()
 	fmt.Printf("  Custody   %7.0f steps/s  CPU ms/step: Go %.3f PostgreSQL %.3f  changes per batch %.0f\n", rate, goMS, pgMS, float64(f.Changes)/float64(f.Batches))
-	return rate, b.verify(ctx, flightRuns)
+	return rate, b.verify(ctx, runs)
 }
 
 // inFlight has callers that each submit a run and wait for its end.

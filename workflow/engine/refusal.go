@@ -30,15 +30,18 @@ var (
 // A Denied error is a refusal by policy, with its reasons.
 type Denied struct{ Decision security.Decision }
 
+// Error gives the decision's reasons, without content.
 func (e *Denied) Error() string { return e.Decision.String() }
 
 // A NotEligible error says why somebody may not vote. Reasons are those of
 // API.md: requester, acting_for_requester, not_in_group, agent, ...
 type NotEligible struct{ Reasons []string }
 
+// Error names the reasons.
 func (e *NotEligible) Error() string { return fmt.Sprintf("not eligible to vote: %v", e.Reasons) }
 
 // A BadInput error says where a run's input does not fit the workflow.
 type BadInput struct{ Fields []workflow.FieldError }
 
+// Error counts the faults; Fields says which they are.
 func (e *BadInput) Error() string { return fmt.Sprintf("the input has %d faults", len(e.Fields)) }

@@ -34,7 +34,11 @@ func (d *driver) shown(step int) ([]part, error) {
 	}
 	var parts []part
 	for name, v := range tree {
-		content, err := json.Marshal(resolve(v, bound.Params))
+		value, err := workflow.Bound{With: v, Params: bound.Params}.Resolve()
+		if err != nil {
+			return nil, err
+		}
+		content, err := json.Marshal(value)
 		if err != nil {
 			return nil, err
 		}
@@ -42,27 +46,6 @@ func (d *driver) shown(step int) ([]part, error) {
 	}
 	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.name, b.name) })
 	return parts, nil
-}
-
-// resolve puts values where expressions stood.
-func resolve(tree any, params []workflow.Param) any {
-	switch t := tree.(type) {
-	case workflow.Ref:
-		return params[t.Param].V
-	case map[string]any:
-		out := make(map[string]any, len(t))
-		for k, v := range t {
-			out[k] = resolve(v, params)
-		}
-		return out
-	case []any:
-		out := make([]any, len(t))
-		for i, v := range t {
-			out[i] = resolve(v, params)
-		}
-		return out
-	}
-	return tree
 }
 
 func shownKind(step string) string { return "shown:" + step }
