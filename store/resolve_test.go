@@ -230,15 +230,14 @@ func TestALookThatFailsIsTriedAgainUntilItSucceeds(t *testing.T) {
 	b := open(t, Config{Dial: net.dial, Fault: func() Fault {
 		f := next()
 		if f != NoFault {
-			defer net.set(false)
-			go net.set(true)
+			net.refuse()
 		}
 		return f
 	}})
 	id := b.submit()
 	arm()
 	done := start(func() error { return b.Write(context.Background(), step(id, "x")) })
-	eventually(t, "the cable is cut", func() bool { net.mu.Lock(); defer net.mu.Unlock(); return net.cut })
+	eventually(t, "no connection gets through", func() bool { net.mu.Lock(); defer net.mu.Unlock(); return net.cut })
 	eventually(t, "it keeps trying", func() bool { return net.tries.Load() > 20 })
 	select {
 	case err := <-done:

@@ -282,6 +282,13 @@ func (c noCancel) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
+// refuse lets no new connection through; those that are there stay.
+func (c *cable) refuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut = true
+}
+
 // set cuts the cable, with all connections, or mends it.
 func (c *cable) set(cut bool) {
 	c.mu.Lock()
