@@ -3,11 +3,7 @@ package model
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-
-	"github.com/tmc/langchaingo/llms"
-	"github.com/tmc/langchaingo/llms/openai"
 
 	"github.com/custodyhq/custody/security/audit"
 )
@@ -47,9 +43,12 @@ func (m *Models) Generate(ctx context.Context, alias string, p Prompt) (Answer, 
 	if len(p.Schema) > 0 && !json.Valid(p.Schema) {
 		return Answer{}, &Error{Code: CodeInvalid, Detail: "the schema of the answer is not JSON"}
 	}
+	for _, r := range m.Refuses(alias, p) {
+		return Answer{}, &Error{Code: CodeInvalid, Detail: r.Option + ": " + r.Detail + "; " + r.Remedy}
+	}
 	w := &wire{client: c, prompt: p, now: m.now}
 	w.meta = audit.Model{Provider: c.Provider, Model: c.Model.Model}
-	text, err := ask(ctx, c, p, w)
+	text, err := c.dialect.ask(ctx, c, p, w)
 	switch {
 	case w.err != nil:
 		return Answer{}, w.failed(w.err)
@@ -60,30 +59,6 @@ func (m *Models) Generate(ctx context.Context, alias string, p Prompt) (Answer, 
 		return Answer{}, w.failed(&Error{Code: CodeMalformed, Detail: "the reply can be read in two ways"})
 	}
 	return Answer{Text: text, Model: w.cost(), Status: w.status, Bytes: w.bytes}, nil
-}
-
-// ask is the whole of what we use langchaingo for.
-func ask(ctx context.Context, c client, p Prompt, w *wire) (string, error) {
-	token := c.key
-	if token == "" {
-		token = "none" // the library insists on one; the wire takes it off again
-	}
-	llm, err := openai.New(openai.WithToken(token), openai.WithModel(c.Model.Model),
-		openai.WithBaseURL(c.BaseURL), openai.WithOrganization(""), openai.WithHTTPClient(w))
-	if err != nil {
-		return "", err
-	}
-	res, err := llm.GenerateContent(ctx, []llms.MessageContent{
-		llms.TextParts(llms.ChatMessageTypeSystem, p.System),
-		llms.TextParts(llms.ChatMessageTypeHuman, p.user()),
-	}, llms.WithModel(c.Model.Model))
-	if err != nil {
-		return "", err
-	}
-	if len(res.Choices) != 1 {
-		return "", errors.New("not exactly one choice")
-	}
-	return res.Choices[0].Content, nil
 }
 
 func (p Prompt) user() string {

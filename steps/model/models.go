@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,54 +24,153 @@ type Config struct {
 	Now     func() time.Time // nil means time.Now
 }
 
-// A Model is one model behind an alias.
+// A Model is one model behind an alias. Which settings a provider has a place
+// for is in docs/models.md; New refuses the others.
 type Model struct {
-	Provider string `yaml:"provider" json:"provider"` // openai (any compatible endpoint) or offline
+	Provider string `yaml:"provider" json:"provider"` // one of Providers
 	Model    string `yaml:"model" json:"model"`       // the provider's name for it
-	BaseURL  string `yaml:"base_url" json:"base_url"` // up to and with /v1
-	APIKey   string `yaml:"api_key" json:"api_key"`   // env:NAME or file:PATH; empty for a server without keys
+	// BaseURL is what the API's paths are added to: for openai and anthropic up
+	// to and with /v1, for ollama without a path. Empty means the provider's own
+	// address, where it has one.
+	BaseURL string `yaml:"base_url" json:"base_url"`
+	APIKey  string `yaml:"api_key" json:"api_key"` // env:NAME or file:PATH; empty for a server without keys
+	// MaxTokens limits answers of steps that do not say a limit themselves; 0
+	// means the provider's own limit.
+	MaxTokens int `yaml:"max_tokens" json:"max_tokens"`
+	// ContextTokens is the size of the context that the model is loaded with.
+	ContextTokens int `yaml:"context_tokens" json:"context_tokens"`
+	// SchemaAs says how JSON is asked for: tool (the default) or format.
+	SchemaAs string `yaml:"schema_as" json:"schema_as"`
 	// LegacyMaxTokens sends max_tokens instead of max_completion_tokens, for
 	// servers that do not know the newer name and would run to their own limit.
 	LegacyMaxTokens bool `yaml:"legacy_max_tokens" json:"legacy_max_tokens"`
+	// NoTemperature is for models that refuse prompts which say a temperature:
+	// steps that do are refused, and a judge asks without.
+	NoTemperature bool `yaml:"no_temperature" json:"no_temperature"`
 	// PriceIn and PriceOut are in millionths of a US dollar per million tokens;
 	// 0 means that the cost is not counted.
 	PriceIn  int64 `yaml:"price_in" json:"price_in"`
 	PriceOut int64 `yaml:"price_out" json:"price_out"`
 }
 
-// The providers.
-const (
-	OpenAI  = "openai"
-	Offline = "offline"
-)
+// A SettingError says which setting of which model is wrong. It never repeats
+// the setting's value.
+type SettingError struct {
+	Alias  string // of the model
+	Field  string // as it is written in the configuration file
+	Detail string // what is wrong and what to write
+}
 
-func (c Config) validate() error {
-	if c.Connections < 0 {
-		return fmt.Errorf("model config: Connections is %d, and must not be negative", c.Connections)
-	}
-	for _, alias := range slices.Sorted(maps.Keys(c.Models)) {
-		if err := c.Models[alias].validate(); err != nil {
-			return fmt.Errorf("models.%s.%w", alias, err)
+// Error is the path of the setting and the detail.
+func (e *SettingError) Error() string { return "models." + e.Alias + "." + e.Field + ": " + e.Detail }
+
+// CheckModels holds models, by alias, against what their providers can carry. An
+// error is a *SettingError, of the first alias in the order of the alphabet. It
+// reads no secret.
+func CheckModels(models map[string]Model) error {
+	for _, alias := range slices.Sorted(maps.Keys(models)) {
+		if field, detail := models[alias].fault(); field != "" {
+			return &SettingError{Alias: alias, Field: field, Detail: detail}
 		}
 	}
 	return nil
 }
 
-func (m Model) validate() error {
-	if m.PriceIn < 0 || m.PriceOut < 0 {
-		return errors.New("price_in: prices must not be negative")
+func (c Config) validate() error {
+	if c.Connections < 0 {
+		return fmt.Errorf("model config: Connections is %d, and must not be negative", c.Connections)
 	}
-	switch m.Provider {
-	case Offline:
-		return nil
-	case OpenAI:
-	default:
-		return errors.New("provider: must be openai (any compatible endpoint) or offline")
+	return CheckModels(c.Models)
+}
+
+// written lists the settings that say something, besides provider and prices,
+// which every provider has.
+func (m Model) written() []string {
+	var out []string
+	for _, s := range []struct {
+		name string
+		says bool
+	}{
+		{"model", m.Model != ""},
+		{"base_url", m.BaseURL != ""},
+		{"api_key", m.APIKey != ""},
+		{"max_tokens", m.MaxTokens != 0},
+		{"context_tokens", m.ContextTokens != 0},
+		{"schema_as", m.SchemaAs != ""},
+		{"legacy_max_tokens", m.LegacyMaxTokens},
+		{"no_temperature", m.NoTemperature},
+	} {
+		if s.says {
+			out = append(out, s.name)
+		}
 	}
-	if m.Model == "" {
-		return errors.New("model: missing; write the provider's name of the model")
+	return out
+}
+
+// fault is the first setting that is wrong, and why; "" if there is none.
+func (m Model) fault() (field, detail string) {
+	d, ok := dialects()[m.Provider]
+	if !ok {
+		return "provider", "must be one of: " + join(Providers())
 	}
-	return CheckBaseURL(m.BaseURL)
+	for _, name := range m.written() {
+		if !slices.Contains(d.settings, name) {
+			return name, "provider " + m.Provider + " has no place for it: leave it out (it takes " + join(d.settings) + ")"
+		}
+	}
+	if field, detail := m.missing(d); field != "" {
+		return field, detail
+	}
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{
+		{"max_tokens", int64(m.MaxTokens)},
+		{"context_tokens", int64(m.ContextTokens)},
+		{"price_in", m.PriceIn},
+		{"price_out", m.PriceOut},
+	} {
+		if n.value < 0 {
+			return n.name, "must not be negative"
+		}
+	}
+	if m.SchemaAs != "" && m.SchemaAs != schemaAsTool && m.SchemaAs != schemaAsFormat {
+		return "schema_as", "must be tool or format"
+	}
+	return m.address()
+}
+
+// missing is a setting that the provider cannot do without.
+func (m Model) missing(d dialect) (field, detail string) {
+	takes := func(name string) bool { return slices.Contains(d.settings, name) }
+	switch {
+	case takes("model") && m.Model == "":
+		return "model", "missing; write the provider's name of the model"
+	case takes("base_url") && m.BaseURL == "" && d.base == "":
+		return "base_url", "missing; write the server's address, such as https://host/v1"
+	case d.keyed && m.BaseURL == "" && m.APIKey == "":
+		return "api_key", "missing; write env:NAME or file:PATH (only a server of your own, named by base_url, may do without)"
+	}
+	return "", ""
+}
+
+// address is what is wrong with base_url.
+func (m Model) address() (field, detail string) {
+	if m.BaseURL == "" {
+		return "", ""
+	}
+	if err := CheckBaseURL(m.BaseURL); err != nil {
+		return "base_url", strings.TrimPrefix(err.Error(), "base_url: ")
+	}
+	if path := strings.TrimRight(m.BaseURL, "/"); m.Provider == Ollama {
+		switch {
+		case strings.HasSuffix(path, "/v1"):
+			return "base_url", "leave out /v1: that is the side of Ollama for provider openai"
+		case strings.HasSuffix(path, "/api"):
+			return "base_url", "leave out /api: it is added"
+		}
+	}
+	return "", ""
 }
 
 // CheckBaseURL reports whether requests may be built on the address: http or
@@ -97,13 +197,6 @@ type Models struct {
 	now     func() time.Time
 }
 
-// A client is a Model, ready to use.
-type client struct {
-	Model
-	key string
-	rt  http.RoundTripper
-}
-
 // New checks the config and reads the keys. It opens no connection.
 func New(c Config) (*Models, error) {
 	if err := c.validate(); err != nil {
@@ -119,13 +212,11 @@ func New(c Config) (*Models, error) {
 	m := &Models{clients: make(map[string]client, len(c.Models)), pool: pool, now: c.Now}
 	inside := handlerTransport{OfflineHandler(c.Offline)}
 	for alias, one := range c.Models {
-		cl := client{Model: one, rt: pool}
+		cl := client{Model: one, rt: pool, dialect: dialects()[one.Provider]}
 		if one.Provider == Offline {
-			cl.rt, cl.BaseURL, cl.Model.Model = inside, "http://offline.invalid/v1", OfflineName
-			m.clients[alias] = cl
-			continue
+			cl.rt, cl.Model.Model = inside, OfflineName
 		}
-		cl.BaseURL = strings.TrimRight(one.BaseURL, "/")
+		cl.BaseURL = strings.TrimRight(cmp.Or(one.BaseURL, cl.dialect.base), "/")
 		if one.APIKey != "" {
 			key, err := Secret(one.APIKey)
 			if err != nil {

@@ -30,6 +30,15 @@ type offline struct {
 	calls map[string]int // by Idempotency-Key
 }
 
+// offlineDialect is OpenAI's, spoken inside the process. It has next to no
+// settings, because there is nothing to set. A temperature is carried and changes
+// nothing: the answer to a question is always the same.
+func offlineDialect() dialect {
+	d := openaiDialect()
+	d.base, d.settings = "http://offline.invalid/v1", []string{"max_tokens"}
+	return d
+}
+
 // OfflineHandler serves the offline model: deterministic, extractive, with
 // POST …/chat/completions and GET …/models of the OpenAI API, and GET /calls,
 // which counts requests by Idempotency-Key. It is safe for concurrent use.
@@ -81,11 +90,14 @@ func (o *offline) complete(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "invalid_schema")
 		return
 	}
-	in, out := len(raw)/4+1, len(text)/4+1
+	in, out, finish := len(raw)/4+1, len(text)/4+1, "stop"
+	if q.limit > 0 && out > q.limit {
+		text, out, finish = strings.ToValidUTF8(text[:4*(q.limit-1)], ""), q.limit, "length"
+	}
 	answer(w, http.StatusOK, map[string]any{
 		"id": fmt.Sprintf("offline-%08x-%d", checksum(key), n), "object": "chat.completion", "created": 0, "model": OfflineName,
 		"choices": []any{map[string]any{
-			"index": 0, "message": map[string]any{"role": "assistant", "content": text}, "finish_reason": "stop",
+			"index": 0, "message": map[string]any{"role": "assistant", "content": text}, "finish_reason": finish,
 		}},
 		"usage": map[string]any{"prompt_tokens": in, "completion_tokens": out, "total_tokens": in + out},
 	})
@@ -97,6 +109,7 @@ type question struct {
 	source    string // all texts of the bound values; the statement if there are none
 	name      string // of the schema
 	schema    any    // decoded, or nil
+	limit     int    // tokens of the answer, four bytes each; 0 if there is none
 }
 
 func readQuestion(raw []byte) (question, error) {
@@ -104,6 +117,8 @@ func readQuestion(raw []byte) (question, error) {
 		Messages []message `json:"messages"`
 		Format   *format   `json:"response_format"`
 		Stream   bool      `json:"stream"`
+		Limit    int       `json:"max_completion_tokens"`
+		Legacy   int       `json:"max_tokens"`
 	}
 	if err := json.Unmarshal(raw, &body); err != nil {
 		return question{}, err
@@ -111,7 +126,7 @@ func readQuestion(raw []byte) (question, error) {
 	if len(body.Messages) == 0 || body.Stream {
 		return question{}, errors.New("no messages, or a stream")
 	}
-	var q question
+	q := question{limit: max(body.Limit, body.Legacy)}
 	var user []string
 	for _, m := range body.Messages {
 		if m.Role == "system" {

@@ -10,68 +10,28 @@ import (
 	"github.com/custodyhq/custody/security/audit"
 )
 
-// readReply reads a chat completion with status 200. It fills in what the ledger
-// wants to know first, because an answer that cannot be used was paid all the
-// same, and then doubts everything: exactly one choice, no refusal, a finish
-// reason that says "stop", and a text.
-func readReply(raw []byte, m *audit.Model) (string, *Error) {
+// object is the reply as one JSON object.
+func object(raw []byte) (map[string]json.RawMessage, *Error) {
 	if !utf8.Valid(raw) {
-		return "", unreadable("the reply is not UTF-8")
+		return nil, unreadable("the reply is not UTF-8")
 	}
 	top, err := members(raw)
 	if err != nil {
-		return "", unreadable("the reply is not one JSON object without doubled names")
+		return nil, unreadable("the reply is not one JSON object without doubled names")
 	}
-	m.ID, m.ResponseModel = word(top["id"]), word(top["model"])
-	readUsage(top["usage"], m)
-	if e := top["error"]; !absent(e) {
-		return "", malformed("an error under status 200")
-	}
-	var choices []json.RawMessage
-	if json.Unmarshal(top["choices"], &choices) != nil {
-		return "", malformed("no list of choices")
-	}
-	if len(choices) != 1 {
-		return "", malformed("not exactly one choice")
-	}
-	choice, err := members(choices[0])
-	if err != nil {
-		return "", malformed("the choice is not an object without doubled names")
-	}
-	m.Finish = word(choice["finish_reason"])
-	return readMessage(choice, m.Finish)
+	return top, nil
 }
 
-func readMessage(choice map[string]json.RawMessage, finish string) (string, *Error) {
-	msg, err := members(choice["message"])
-	if err != nil {
-		return "", malformed("the message is not an object without doubled names")
-	}
-	if !absent(msg["refusal"]) {
-		return "", &Error{Code: CodeRefused, Detail: "the model declined to answer"}
-	}
-	switch finish {
-	case "stop":
-	case "length":
-		return "", &Error{Code: CodeUnfinished, Detail: "the answer was cut at the token limit"}
-	case "content_filter":
-		return "", &Error{Code: CodeRefused, Detail: "the provider filtered the answer"}
-	case "tool_calls", "function_call":
-		return "", malformed("a tool call, though no tool was offered")
-	default:
-		return "", &Error{Code: CodeUnfinished, Detail: "the reply does not say that the answer is finished", Retry: true}
-	}
-	if !absent(msg["tool_calls"]) || !absent(msg["function_call"]) {
-		return "", malformed("a tool call, though no tool was offered")
-	}
-	var text *string
-	if json.Unmarshal(msg["content"], &text) != nil {
+// wholeText is a content that must be there.
+func wholeText(raw json.RawMessage) (string, *Error) {
+	var s *string
+	if json.Unmarshal(raw, &s) != nil {
 		return "", malformed("the content is not a text")
 	}
-	if text == nil || *text == "" {
+	if s == nil || *s == "" {
 		return "", malformed("an empty answer")
 	}
-	return *text, nil
+	return *s, nil
 }
 
 // unreadable is a reply of which nothing is known, not even whether it was an
@@ -84,6 +44,24 @@ func unreadable(detail string) *Error {
 func malformed(detail string) *Error {
 	return &Error{Code: CodeMalformed, Detail: detail, Retry: true}
 }
+
+// declined is the model's own refusal.
+func declined() *Error {
+	return &Error{Code: CodeRefused, Detail: "the model declined to answer"}
+}
+
+// cutShort is an answer that met its limit; another try would meet it again.
+func cutShort() *Error {
+	return &Error{Code: CodeUnfinished, Detail: "the answer was cut at the token limit"}
+}
+
+// endless is a reply that does not say that it is whole.
+func endless() *Error {
+	return &Error{Code: CodeUnfinished, Detail: "the reply does not say that the answer is finished", Retry: true}
+}
+
+// toolCall is an answer that wants something done instead.
+func toolCall() *Error { return malformed("a tool call, though no tool was offered") }
 
 // members splits a JSON object. Names are compared exactly and must not be
 // doubled: readers differ on which of two counts. Nothing may follow.
@@ -164,13 +142,13 @@ func absent(raw json.RawMessage) bool {
 
 // readUsage takes the tokens where both counts are whole numbers, also when
 // they are written as 3.0.
-func readUsage(raw json.RawMessage, m *audit.Model) {
+func readUsage(raw json.RawMessage, nameIn, nameOut string, m *audit.Model) {
 	usage, err := members(raw)
 	if err != nil {
 		return
 	}
-	in, ok := count(usage["prompt_tokens"])
-	out, okOut := count(usage["completion_tokens"])
+	in, ok := count(usage[nameIn])
+	out, okOut := count(usage[nameOut])
 	if ok && okOut {
 		m.In, m.Out, m.UsageKnown = in, out, true
 	}
@@ -220,35 +198,4 @@ func providerCode(raw []byte) string {
 		return code
 	}
 	return word(inner["type"])
-}
-
-// strict reports whether every object in the schema closes its members and
-// requires them all, which is what "strict" servers ask.
-func strict(schema json.RawMessage) bool {
-	var v any
-	return json.Unmarshal(schema, &v) == nil && strictNode(v)
-}
-
-func strictNode(v any) bool {
-	switch v := v.(type) {
-	case []any:
-		for _, e := range v {
-			if !strictNode(e) {
-				return false
-			}
-		}
-	case map[string]any:
-		if props, ok := v["properties"].(map[string]any); ok || v["type"] == "object" {
-			required, _ := v["required"].([]any)
-			if v["additionalProperties"] != false || len(required) != len(props) {
-				return false
-			}
-		}
-		for _, e := range v {
-			if !strictNode(e) {
-				return false
-			}
-		}
-	}
-	return true
 }

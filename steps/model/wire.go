@@ -47,26 +47,25 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	return w.plain(r)
 }
 
+// RoundTrip is the same for libraries that insist on a client of net/http, which
+// follows no redirect and tries nothing again because it never gets to see why.
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) { return w.Do(r) }
+
 func (w *wire) exchange(r *http.Request) *Error {
 	body, err := w.body(r)
 	if err != nil {
 		return &Error{Code: CodeError, Detail: "the request could not be written", Err: err}
 	}
-	r.Header = http.Header{
-		"Content-Type": {"application/json"},
-		"Accept":       {"application/json"},
-		"User-Agent":   {"custody"},
-	}
-	if w.client.key != "" {
-		r.Header.Set("Authorization", "Bearer "+w.client.key)
-	}
+	r = r.Clone(r.Context())
+	r.Header = w.client.header()
+	r.Header.Set("Content-Type", "application/json")
 	reply, err := Exchange{Key: w.prompt.Key, Call: w.prompt.Call, Limit: maxReply}.Send(w.client.rt, r, body)
 	if reply != nil {
 		w.status, w.bytes = reply.Status, len(reply.Body)
-	}
-	if reply != nil && (reply.Status < 200 || reply.Status > 299) {
 		// A status says more than a body that could not be read to its end.
-		return Refused(reply, providerCode(reply.Body), w.now())
+		if e := w.client.refused(reply, w.now()); e != nil {
+			return e
+		}
 	}
 	var failure *Error
 	if errors.As(err, &failure) {
@@ -76,13 +75,11 @@ func (w *wire) exchange(r *http.Request) *Error {
 		return &Error{Code: CodeMalformed, Detail: fmt.Sprintf("status %d instead of 200", reply.Status), Unknown: true}
 	}
 	var e *Error
-	w.text, e = readReply(reply.Body, &w.meta)
+	w.text, e = w.client.dialect.read(w.client, w.prompt, reply.Body, &w.meta)
 	return e
 }
 
-// body is langchaingo's body with the messages, the schema, the temperature and
-// the limit as we mean them: it would merge the statement into the data for
-// some model names, reorder the schema, and always send a temperature.
+// body is the request as we mean it.
 func (w *wire) body(r *http.Request) ([]byte, error) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -92,59 +89,14 @@ func (w *wire) body(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := w.prompt
-	for _, name := range []string{"temperature", "max_tokens", "max_completion_tokens", "response_format"} {
-		delete(fields, name)
-	}
-	set := map[string]any{"messages": []message{{"system", p.System}, {"user", p.user()}}}
-	if p.Temperature != nil {
-		set["temperature"] = *p.Temperature
-	}
-	if p.MaxTokens > 0 && w.client.LegacyMaxTokens {
-		set["max_tokens"] = p.MaxTokens
-	} else if p.MaxTokens > 0 {
-		set["max_completion_tokens"] = p.MaxTokens
-	}
-	if len(p.Schema) > 0 {
-		set["response_format"] = formatOf(p)
-	}
-	for name, value := range set {
-		if fields[name], err = json.Marshal(value); err != nil {
-			return nil, err
-		}
-	}
-	return json.Marshal(fields)
+	set := w.client.dialect.body(w.client, w.prompt)
+	set["model"] = fields["model"]
+	return json.Marshal(set)
 }
 
-type message struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
-}
-
-type format struct {
-	Type   string       `json:"type"`
-	Schema formatSchema `json:"json_schema"`
-}
-
-type formatSchema struct {
-	Name   string          `json:"name"`
-	Strict bool            `json:"strict"`
-	Schema json.RawMessage `json:"schema"`
-}
-
-// formatOf asks for strict output where the schema is one that strict servers
-// accept; they refuse the request otherwise.
-func formatOf(p Prompt) format {
-	return format{"json_schema", formatSchema{p.schemaName(), strict(p.Schema), p.Schema}}
-}
-
-// plain is the reply in the form that langchaingo reads without loss.
+// plain is the answer in the form that langchaingo reads without loss.
 func (w *wire) plain(r *http.Request) (*http.Response, error) {
-	type choice struct {
-		Message message `json:"message"`
-		Finish  string  `json:"finish_reason"`
-	}
-	raw, err := json.Marshal(map[string]any{"choices": []choice{{message{"assistant", w.text}, "stop"}}})
+	raw, err := w.client.dialect.plain(w.text)
 	if err != nil {
 		return nil, err
 	}
