@@ -3,6 +3,7 @@ package kinds
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/steps"
@@ -37,6 +38,34 @@ func llmKind(check func(map[string]any) []workflow.Problem) *workflow.Kind {
 		Templates: []string{"prompt", "system"},
 		Literals:  []string{"model", "output"},
 		Output:    declaredOutput(textOutput),
+	}
+}
+
+// servable finds what the server's models cannot do for a step: an alias that is
+// not there, or an option that its model has no place for. What an expression
+// gives is seen when the step runs, before anything leaves.
+func servable(models *model.Models) func(map[string]any) []workflow.Problem {
+	known := oneOf("model", models.Aliases())
+	return func(with map[string]any) []workflow.Problem {
+		if problems := known(with); len(problems) > 0 {
+			return problems
+		}
+		alias, _ := with["model"].(string)
+		var p model.Prompt
+		if t, err := number(with["temperature"]); err == nil {
+			p.Temperature = &t
+		}
+		if schema, ok := with["output"]; ok {
+			p.Schema, _ = schemaText(schema) // one that cannot be written is another fault
+		}
+		var out []workflow.Problem
+		for _, r := range models.Refuses(alias, p) {
+			out = append(out, workflow.Problem{
+				Pointer: "/" + r.Option, Code: "cannot_carry",
+				Message: fmt.Sprintf("the model %q cannot carry %s: %s", alias, r.Option, r.Detail), Remedy: r.Remedy,
+			})
+		}
+		return out
 	}
 }
 

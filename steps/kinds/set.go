@@ -28,6 +28,11 @@ func (c Config) validate() error {
 	if c.Judge != "" && !c.Models.Has(c.Judge) {
 		return fmt.Errorf("judge.model: there is no model %q under models; one of: %s", c.Judge, list(c.Models.Aliases()))
 	}
+	if c.Judge != "" {
+		for _, r := range c.Models.Refuses(c.Judge, judgePrompt(c.Models, c.Judge)) {
+			return fmt.Errorf("judge.model: %q cannot judge: %s", c.Judge, r.Detail)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
 		if err := c.Connections[name].validate(); err != nil {
 			return fmt.Errorf("connections.%s.%w", name, err)
@@ -83,7 +88,7 @@ func New(c Config) (*Set, error) {
 	}
 	names := slices.Sorted(maps.Keys(targets))
 	s.kinds = workflow.Kinds{Judge: c.Judge != "", ByName: map[string]*workflow.Kind{
-		llmName:  llmKind(oneOf("model", c.Models.Aliases())),
+		llmName:  llmKind(servable(c.Models)),
 		httpName: httpKind(oneOf("connection", names)),
 	}}
 	s.runners[llmName] = llmRunner{c.Models}
