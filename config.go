@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 
 	"github.com/custodyhq/custody/security/oidc"
 	"github.com/custodyhq/custody/steps/kinds"
@@ -154,6 +158,9 @@ func (c *Config) read(path string) error {
 	if err != nil {
 		return fmt.Errorf("configuration: %s:%w", path, err)
 	}
+	if err := checkModels(raw, decoded); err != nil {
+		return fmt.Errorf("configuration: %s:%w", path, err)
+	}
 	c.Models, c.Judge, c.Origin = decoded.Models, decoded.Judge.Model, decoded.Log.Origin
 	c.Connections, c.Issuers, c.Limits = decoded.Connections, decoded.Issuers, decoded.Limits
 	return nil
@@ -179,6 +186,61 @@ func decode(raw []byte) (out file, err error) {
 		return file{}, errors.New("1:1: holds more than one document: write one")
 	}
 	return out, nil
+}
+
+// checkModels says where in the file a model's setting is wrong, and whether the
+// judge is a model that is there.
+func checkModels(raw []byte, f file) error {
+	var e *model.SettingError
+	if errors.As(model.CheckModels(f.Models), &e) {
+		line, column := at(raw, "models", e.Alias, e.Field)
+		return fmt.Errorf("%d:%d: %w", line, column, e)
+	}
+	if _, ok := f.Models[f.Judge.Model]; f.Judge.Model != "" && !ok {
+		line, column := at(raw, "judge", "model")
+		return fmt.Errorf("%d:%d: judge.model: there is no such model; write one of: %s", line, column,
+			cmp.Or(strings.Join(slices.Sorted(maps.Keys(f.Models)), ", "), "(models is empty)"))
+	}
+	return nil
+}
+
+// at is where a setting stands in a file that was read before, or the innermost
+// of those around it that is written; 1:1 if none is.
+func at(raw []byte, path ...string) (line, column int) {
+	line, column = 1, 1
+	f, err := parser.ParseBytes(raw, 0)
+	if err != nil || len(f.Docs) == 0 {
+		return line, column
+	}
+	node := f.Docs[0].Body
+	for _, name := range path {
+		pair := pairOf(node, name)
+		if pair == nil {
+			break
+		}
+		if p := pair.Key.GetToken().Position; p != nil {
+			line, column = p.Line, p.Column
+		}
+		node = pair.Value
+	}
+	return line, column
+}
+
+// pairOf is the member of a mapping that has this name, or nil.
+func pairOf(node ast.Node, name string) *ast.MappingValueNode {
+	var pairs []*ast.MappingValueNode
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		pairs = n.Values
+	case *ast.MappingValueNode:
+		pairs = append(pairs, n)
+	}
+	for _, p := range pairs {
+		if t := p.Key.GetToken(); t != nil && t.Value == name {
+			return p
+		}
+	}
+	return nil
 }
 
 var errUnreadable = errors.New(" not readable as YAML")

@@ -69,7 +69,7 @@ func TestTheFileOfTheAPIPageIsRead(t *testing.T) {
 
 func TestJSONIsAConfiguration(t *testing.T) {
 	t.Parallel()
-	got, err := Load(env(), written(t, `{"judge": {"model": "x"}, "log": {"origin": "a/b"}}`))
+	got, err := Load(env(), written(t, `{"models": {"x": {"provider": "offline"}}, "judge": {"model": "x"}, "log": {"origin": "a/b"}}`))
 	if err != nil || got.Judge != "x" || got.Origin != "a/b" {
 		t.Errorf("%+v, %v", got, err)
 	}
