@@ -501,14 +501,22 @@ func TestRealEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Close)
+	if err := m.Check(context.Background(), "real"); err != nil {
+		t.Errorf("the list of models: %v", err)
+	}
 	p := prompt()
 	p.System = "Answer with one short greeting."
 	p.Schema = json.RawMessage(`{"type":"object","properties":{"greeting":{"type":"string","maxLength":40}},"required":["greeting"],"additionalProperties":false}`)
 	p.MaxTokens = 60
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	a, err := m.Generate(ctx, "real", p)
 	var e *model.Error
+	short := prompt()
+	short.MaxTokens = 3
+	if _, err := m.Generate(ctx, "real", short); !errors.As(err, &e) || e.Code != "unfinished" || !e.Model.UsageKnown || e.Model.Out > 3 {
+		t.Errorf("cut at 3 tokens: %v %+v", err, e)
+	}
+	a, err := m.Generate(ctx, "real", p)
 	if errors.As(err, &e) {
 		if e.Code != "unfinished" || !e.Model.UsageKnown {
 			t.Fatal(err)
