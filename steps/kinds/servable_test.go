@@ -86,6 +86,27 @@ func TestAnOptionThatAModelCannotCarryIsALoadError(t *testing.T) {
 	}
 }
 
+// What no provider is asked for is no option of a step: it is an error at load
+// and not a member that some library leaves out.
+func TestWhatIsNotAnOptionIsALoadErrorForEveryModel(t *testing.T) {
+	t.Parallel()
+	models := fleet(t, "http://127.0.0.1:1")
+	set, err := kinds.New(kinds.Config{Models: models})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(set.Close)
+	for _, option := range []string{"tools: []", "images: []", "n: 2", "top_p: 0.5", "stop: [x]", "seed: 1", "stream: true", "max_tokens: 0", "temperature: 2.5"} {
+		for _, alias := range models.Aliases() {
+			_, err := workflow.Parse(fmt.Appendf(nil, optional, alias, option), set.Kinds())
+			var problems workflow.Problems
+			if !errors.As(err, &problems) || problems[0].Line != 9 {
+				t.Errorf("%s, %s: %v", alias, option, err)
+			}
+		}
+	}
+}
+
 // What an expression gives is not known at load. It is refused before it leaves.
 func TestAnOptionFromAnExpressionIsRefusedBeforeItLeaves(t *testing.T) {
 	t.Parallel()

@@ -69,6 +69,8 @@ func TestEveryMessageThatIsNoAnswerIsAnErrorThatSaysWhatItWas(t *testing.T) {
 		{"the tool with a text as input", full, claude(`[{"type":"tool_use","name":"output","input":"{}"}]`, `"tool_use"`), malformed("tool_use")},
 		{"a tool call without a tool", full, claude(`[]`, `"tool_use"`), malformed("tool_use")},
 		{"not a message", text, `{"type":"completion","completion":"SECRET-CONTENT","stop_reason":"end_turn"}`, model.Error{Code: "malformed", Retry: true, Model: &audit.Model{Provider: "anthropic", Model: "real-1", Finish: "end_turn"}}},
+		{"a message by another name", text, strings.Replace(claude(`[`+said+`]`, `"end_turn"`), `"type":"message"`, `"type":"batch"`, 1), malformed("end_turn")},
+		{"the tool, and another reason to stop", full, claude(`[`+used+`]`, `"end_turn"`), malformed("end_turn")},
 		{"an error", text, `{"type":"error","error":{"type":"api_error","message":"SECRET-CONTENT"}}`, model.Error{Code: "malformed", Retry: true, Model: unpaid}},
 	} {
 		t.Run(k.name, func(t *testing.T) {

@@ -4,5 +4,8 @@
 // Schema, no temperature), and keeps what langchaingo drops (refusals, finish
 // reasons, usage, the real model's name, Retry-After, why a call ended).
 //
+// What differs between providers is a dialect, and stands in their files; what
+// must not differ stands in wire.go and exchange.go.
+//
 // Nothing streams, nothing is tried again, no redirect is followed.
 package model

@@ -152,6 +152,8 @@ func TestStrictIsAskedOnlyOfSchemasThatStrictServersAccept(t *testing.T) {
 		`{"type":"object","properties":{"a":{"type":"array","items":{"type":"string"}}},"required":["a"],"additionalProperties":false}`:           true,
 		`{"type":"object","properties":{"a":{"anyOf":[{"type":"object"},{"type":"null"}]}},"required":["a"],"additionalProperties":false}`:        false,
 		`{"type":"object","properties":{"a":{"type":"array","items":{"properties":{}}}},"required":["a"],"additionalProperties":false}`:           false,
+		`{"type":"object","properties":{"a":{"type":"string","maxLength":9}},"required":["a"],"additionalProperties":false}`:                      false,
+		`{"type":"object","properties":{"maxLength":{"type":"string"}},"required":["maxLength"],"additionalProperties":false}`:                    true,
 		`{"type":"object","properties":{},"required":[],"additionalProperties":false,"$defs":{"x":{"type":"object","properties":{"y":{}}}}}`:      false,
 		`{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"required":["a"],"additionalProperties":false,"$defs":{"x":{"type":"string"}}}`: true,
 	} {
