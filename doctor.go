@@ -2,169 +2,171 @@ package custody
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"slices"
+	"sync"
 	"time"
 
-	"github.com/custodyhq/custody/migrations"
 	"github.com/custodyhq/custody/security/oidc"
-	"github.com/custodyhq/custody/steps/kinds"
-	"github.com/custodyhq/custody/steps/model"
-	"github.com/custodyhq/custody/store"
 )
 
-// A Symptom is one thing that Diagnose looked at. Detail says what is wrong and
-// Remedy what to do; if it is well Detail may say what is worth knowing.
+// A Level says how bad a Symptom is.
+type Level string
+
+// The levels. Only a Problem makes an installation unwell.
+const (
+	Well    Level = "ok"
+	Hint    Level = "hint" // works, and could be better or be meant otherwise
+	Problem Level = "problem"
+)
+
+// A Symptom is one thing that Diagnose looked at. Detail says what is so, and
+// for hints and problems Remedy says what to do. Neither repeats a secret.
 type Symptom struct {
+	Group  string `json:"group"` // settings, tls, database, ledger, keys, processes, issuers, models, connections
 	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
+	Level  Level  `json:"level"`
 	Detail string `json:"detail,omitempty"`
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Diagnose looks at everything that a process with this Config needs and
-// changes nothing. It sends no prompt: of a model's server it asks only for the
-// list of models.
-func Diagnose(ctx context.Context, cfg Config) []Symptom {
-	d := &diagnosis{cfg: cfg}
-	d.settings()
-	d.database(ctx)
-	d.provider(ctx)
-	d.kinds(ctx)
-	return d.found
+// An Installation is what Diagnose looks at.
+type Installation struct {
+	Config Config
+	// Unread is why the configuration file could not be read; Config then holds
+	// the environment's part, and what only the file can say is not looked at.
+	Unread error
+	// File is the configuration file's path; empty if there is none.
+	File string
+	// Environ are the variables as os.Environ gives them. Of those that are not
+	// Custody's nothing is read.
+	Environ []string
+
+	now func() time.Time // in tests; default time.Now
 }
 
-type diagnosis struct {
-	cfg   Config
-	found []Symptom
+// checkLimit bounds one look at something. A look that does not end is given up.
+const checkLimit = 5 * time.Second
+
+// Diagnose looks at everything that a process of this installation needs, and
+// at what makes a record worth less than it seems, and changes nothing. It sends
+// no prompt: of a model's server it asks only for the list of models. It goes on
+// after whatever it finds, and is done within half a minute.
+func Diagnose(ctx context.Context, in Installation) []Symptom {
+	if in.now == nil {
+		in.now = time.Now
+	}
+	e := &examination{in: in, cfg: in.Config}
+	return inspect(ctx, e.looks())
 }
 
-func (d *diagnosis) note(name string, err error, remedy string) bool {
-	s := Symptom{Name: name, OK: err == nil}
-	if err != nil {
-		s.Detail, s.Remedy = err.Error(), remedy
-	}
-	d.found = append(d.found, s)
-	return err == nil
+// An examination knows what is looked at.
+type examination struct {
+	in  Installation
+	cfg Config
 }
 
-func (d *diagnosis) settings() {
-	cfg := d.cfg
-	d.note("settings", cfg.validate(), "set the variable, or write the field into the file that CUSTODY_CONFIG names")
-	d.cfg.KeyDir = cfg.KeyDir
-	if cfg.KeyDir == "" {
-		d.cfg.KeyDir = defaultKeyDir
-	}
-	if cfg.Limits != (Limits{}) {
-		d.found = append(d.found, Symptom{Name: "limits", OK: true, Detail: "configured, and not enforced by this release: limit requests in front of Custody"})
-	}
+// A look is one part of an examination. Looks run at the same time and end up
+// in their order.
+type look struct {
+	group string
+	limit time.Duration
+	see   func(context.Context, *sheet)
 }
 
-func (d *diagnosis) database(ctx context.Context) {
-	if d.cfg.validateDatabase() != nil {
-		return // the settings said so
+func (e *examination) looks() []look {
+	out := []look{
+		{"settings", checkLimit, e.settings},
+		{"tls", checkLimit, e.certificate},
+		{"database", 4 * checkLimit, e.database}, // one after the other, each bounded by itself
+		{"keys", 2 * checkLimit, e.keys},
 	}
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	if e.in.Unread != nil {
+		return out // nothing is known of issuers, models and connections
+	}
+	out = append(out, e.issuers()...)
+	out = append(out, e.models()...)
+	return append(out, e.connections()...)
+}
+
+// inspect runs looks. A look that hangs, as files on a dead mount do, is left
+// behind with its sheet.
+func inspect(ctx context.Context, looks []look) []Symptom {
+	sheets := make([]*sheet, len(looks))
+	var all sync.WaitGroup
+	for n, l := range looks {
+		all.Go(func() { sheets[n] = l.within(ctx) })
+	}
+	all.Wait()
+	var out []Symptom
+	for _, s := range sheets {
+		out = append(out, s.found...)
+	}
+	return out
+}
+
+func (l look) within(ctx context.Context) *sheet {
+	ctx, cancel := context.WithTimeout(ctx, l.limit)
 	defer cancel()
-	state, err := migrations.Status(ctx, d.cfg.DatabaseURL)
-	if !d.note("database", err, "check "+EnvDatabase+" and that PostgreSQL is running and lets this account in") {
-		return
+	done := make(chan *sheet, 1)
+	go func() {
+		s := &sheet{group: l.group}
+		defer func() {
+			if r := recover(); r != nil {
+				s.problem("doctor", fmt.Sprintf("this check broke off: %v", r), "report it: it is a defect of this program")
+			}
+			done <- s
+		}()
+		l.see(ctx, s)
+	}()
+	grace := time.NewTimer(l.limit + time.Second)
+	defer grace.Stop()
+	select {
+	case s := <-done:
+		return s
+	case <-grace.C:
+		s := &sheet{group: l.group}
+		s.problem("doctor", "this check did not end in time", "look for a file system or a network that does not answer")
+		return s
 	}
-	if !d.note("schema", schemaOf(state), "run `custody migrate up`, or the newer release") {
-		return
-	}
-	db, err := store.Open(ctx, store.Config{URL: d.cfg.DatabaseURL, Origin: d.cfg.Origin}, nil)
-	if !d.note("ledger", err, "set log.origin in the configuration file to the name that the ledger has") {
-		return
-	}
-	defer db.Close()
-	var unrestricted error
-	if !db.Restricted() {
-		unrestricted = errors.New("the process keeps all rights of its account: nothing in the database stops it from changing the record")
-	}
-	d.note("role", unrestricted, "let an account that may create roles run `custody migrate up`, and grant custody_app to the account of the process")
-	keys, err := ReadKeys(d.cfg.KeyDir)
-	if err == nil {
-		err = keys.covers(ctx, db, d.cfg.KeyDir)
-	}
-	d.note("keys", err, "set "+EnvKeyDir+" to the directory with this installation's keys")
 }
 
-func schemaOf(s migrations.State) error {
-	switch {
-	case s.Newer:
-		return migrations.ErrNewer
-	case !s.Ready():
-		return errors.New("the schema is not complete")
-	}
-	return nil
+// A sheet collects what one look finds.
+type sheet struct {
+	group  string
+	found  []Symptom
+	parent *sheet
 }
 
-func (d *diagnosis) provider(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
-	v, err := oidc.New(ctx, oidc.Config{Issuers: d.cfg.Issuers})
-	if err == nil {
-		err = v.Ready(ctx)
-	}
-	d.note("provider", err, "check the issuer's URL: it must answer /.well-known/openid-configuration from here")
+func (s *sheet) note(level Level, name, detail, remedy string) {
+	s.found = append(s.found, Symptom{Group: s.group, Name: name, Level: level, Detail: detail, Remedy: remedy})
 }
 
-func (d *diagnosis) kinds(ctx context.Context) {
-	models, err := model.New(model.Config{Models: d.cfg.Models})
-	if !d.note("models", err, "mend models in the configuration file, and set the secrets that it names") {
-		return
-	}
-	defer models.Close()
-	for _, alias := range models.Aliases() {
-		m := d.cfg.Models[alias]
-		if m.Provider == model.OpenAI {
-			d.note("model "+alias, reachable(ctx, m), "check base_url and api_key of this model")
-		}
-	}
-	set, err := kinds.New(kinds.Config{Models: models, Judge: d.cfg.Judge, Connections: d.cfg.Connections, Funcs: d.cfg.Funcs})
-	if d.note("connections", err, "mend connections and judge in the configuration file") {
-		set.Close()
-	}
-	var missing error
-	switch {
-	case len(d.cfg.Models) == 0:
-		missing = errors.New("no model is configured: llm steps cannot run")
-	case d.cfg.Judge == "":
-		missing = errors.New("no second model is configured: outputs are checked by rules only")
-	}
-	d.note("judge", missing, "add judge: {model: ALIAS} to the configuration file")
-}
+func (s *sheet) well(name, detail string)            { s.note(Well, name, detail, "") }
+func (s *sheet) hint(name, detail, remedy string)    { s.note(Hint, name, detail, remedy) }
+func (s *sheet) problem(name, detail, remedy string) { s.note(Problem, name, detail, remedy) }
 
-// reachable asks for the list of models, which costs nothing.
-func reachable(ctx context.Context, m model.Model) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.BaseURL+"/models", nil)
+// of is a sheet of another group, whose findings come back with back.
+func (s *sheet) of(group string) *sheet { return &sheet{group: group, parent: s} }
+
+func (s *sheet) back() { s.parent.found = append(s.parent.found, s.found...) }
+
+// tell notes a problem, or that there is none.
+func (s *sheet) tell(name string, err error, remedy string) bool {
 	if err != nil {
-		return errors.New("its base_url cannot be used")
+		s.problem(name, err.Error(), remedy)
+		return false
 	}
-	if m.APIKey != "" {
-		key, err := model.Secret(m.APIKey)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+key)
+	s.well(name, "")
+	return true
+}
+
+// grave is a problem in production and a hint elsewhere: what a developer may
+// do and an installation that others rely on may not.
+func (e *examination) grave() Level {
+	if e.cfg.Production {
+		return Problem
 	}
-	res, err := http.DefaultTransport.RoundTrip(req) // no redirect: the key is for this server
-	if err != nil {
-		return errors.New("its server cannot be reached")
-	}
-	defer res.Body.Close()
-	if slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden}, res.StatusCode) {
-		return errors.New("its server refuses the key")
-	}
-	if res.StatusCode >= http.StatusInternalServerError {
-		return fmt.Errorf("its server answers %d", res.StatusCode)
-	}
-	return nil
+	return Hint
 }
 
 // ExplainToken says how a process with these issuers reads a token, check by

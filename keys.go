@@ -172,7 +172,12 @@ func (k *Keys) covers(ctx context.Context, db *store.DB, dir string) error {
 	if err != nil {
 		return fmt.Errorf("read the names of the keys in use: %w", err)
 	}
-	lacking := slices.DeleteFunc(named, func(u store.KeyUse) bool {
+	return k.lacks(dir, named)
+}
+
+// lacks fails with a *MissingKeyError when one of the named keys is not here.
+func (k *Keys) lacks(dir string, named []store.KeyUse) error {
+	lacking := slices.DeleteFunc(slices.Clone(named), func(u store.KeyUse) bool {
 		return u.Kind == mandateKeys && k.Mandate.Has(u.ID) || u.Kind == vaultKeys && k.Vault.Has(u.ID)
 	})
 	if len(lacking) > 0 {
@@ -280,6 +285,26 @@ func private(path string, mode os.FileMode) error {
 		return fmt.Errorf("key directory: %s has mode %04o, which lets others in: run `chmod %04o %s`", path, have, mode, path)
 	}
 	return nil
+}
+
+// strangers are the files in a key directory that are no keys, relative to it.
+func strangers(dir string) []string {
+	var out []string
+	for _, folder := range []string{".", mandateKeys, vaultKeys} {
+		entries, err := os.ReadDir(filepath.Join(dir, folder))
+		if err != nil {
+			continue // ReadKeys said so
+		}
+		for _, e := range entries {
+			ending := filepath.Ext(e.Name())
+			known := folder == "." && e.IsDir() && slices.Contains([]string{mandateKeys, vaultKeys, "notary"}, e.Name()) ||
+				folder != "." && !e.IsDir() && (ending == ".key" || ending == ".pub" && folder == mandateKeys)
+			if !known || strings.HasPrefix(e.Name(), ".") {
+				out = append(out, filepath.Join(folder, e.Name()))
+			}
+		}
+	}
+	return out
 }
 
 func isEmpty(dir string) (bool, error) {

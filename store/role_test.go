@@ -2,12 +2,10 @@ package store
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // grants is what the process may do: nothing that rewrites the record. A new
@@ -56,11 +54,6 @@ from pg_class c where c.relnamespace = 'custody'::regnamespace and c.relkind = '
 	if diff := cmp.Diff(grants, got.String()+"\n"); diff != "" || rows.Err() != nil {
 		t.Errorf("%v (-want +got):\n%s", rows.Err(), diff)
 	}
-}
-
-func refused(err error) bool {
-	var pe *pgconn.PgError
-	return errors.As(err, &pe) && pe.Code == "42501"
 }
 
 func TestTheRecordIsAppendOnlyForTheProcessAndForTheOwner(t *testing.T) {

@@ -15,46 +15,63 @@ type doctorCommand struct {
 
 // Help shows an example.
 func (doctorCommand) Help() string {
-	return "Example:\n\n    custody doctor\n    custody doctor token\n    custody doctor @alice.token\n\nIt reads the same settings as `custody serve`. Beside `custody dev`: set -a; . .custody/env; set +a"
+	return "Example:\n\n    custody doctor\n    custody doctor token\n    custody doctor @alice.token\n\nIt reads the same settings as `custody serve`, goes on after whatever it finds, and exits with 0 if nothing is wrong; hints do not count. Beside `custody dev`: set -a; . .custody/env; set +a"
 }
 
 // Run looks at the installation, or at one token.
 func (c doctorCommand) Run(ctx context.Context, s *session) error {
-	cfg, err := custody.Load(s.env, s.env(custody.EnvConfig))
-	if err != nil {
-		return &exit{code: exitUsage, err: err}
-	}
+	file := s.env(custody.EnvConfig)
+	cfg, unread := custody.Load(s.env, file)
 	if c.Token != "" {
+		if unread != nil {
+			return &exit{code: exitUsage, err: unread}
+		}
 		return c.explain(ctx, s, cfg)
 	}
-	cfg.InsecureHTTP = cfg.TLSCert == "" && !cfg.Production // as a process on loopback would run
-	found := custody.Diagnose(ctx, cfg)
-	good := true
-	for _, f := range found {
-		good = good && f.OK
-		if s.JSON {
-			continue
-		}
-		if f.OK && f.Detail == "" {
-			s.print("ok   %s", f.Name)
-			continue
-		}
-		if f.OK {
-			s.print("ok   %s: %s", f.Name, f.Detail)
-			continue
-		}
-		s.print("BAD  %s: %s", pad(f.Name, 10), printable(f.Detail))
-		s.print("     %s  %s", pad("", 10), f.Remedy)
+	if unread != nil {
+		cfg, _ = custody.Load(s.env, "") // without a file nothing can fail
 	}
+	cfg.InsecureHTTP = cfg.TLSCert == "" && cfg.TLSKey == "" && !cfg.Production // as a process on loopback would run
+	in := custody.Installation{Config: cfg, Unread: unread, File: file}
+	if s.environ != nil {
+		in.Environ = s.environ()
+	}
+	return s.diagnosed(custody.Diagnose(ctx, in))
+}
+
+// diagnosed shows what was found, and fails if something is wrong.
+func (s *session) diagnosed(found []custody.Symptom) error {
+	count := map[custody.Level]int{}
+	for _, f := range found {
+		count[f.Level]++
+	}
+	good := count[custody.Problem] == 0
 	if s.JSON {
-		if err := s.terminal.json(map[string]any{"ok": good, "checks": found}); err != nil {
+		if err := s.terminal.json(map[string]any{"ok": good, "problems": count[custody.Problem], "hints": count[custody.Hint], "checks": found}); err != nil {
 			return err
 		}
+	} else {
+		for _, f := range found {
+			s.symptom(f)
+		}
+		s.print("%d problems, %d hints, %d checks are well", count[custody.Problem], count[custody.Hint], count[custody.Well])
 	}
 	if !good {
 		return silently(exitFailure)
 	}
 	return nil
+}
+
+func (s *session) symptom(f custody.Symptom) {
+	word := map[custody.Level]string{custody.Well: "ok", custody.Hint: "hint", custody.Problem: "BAD"}[f.Level]
+	line := pad(word, 4) + "  " + pad(f.Group, 11) + "  " + f.Name
+	if f.Detail != "" {
+		line += ": " + f.Detail
+	}
+	s.print("%s", oneLine(line))
+	if f.Remedy != "" {
+		s.print("%s", oneLine(pad("", 4)+"  "+pad("", 11)+"  -> "+f.Remedy))
+	}
 }
 
 func (c doctorCommand) explain(ctx context.Context, s *session, cfg custody.Config) error {

@@ -72,6 +72,10 @@ var embedded = []netip.Prefix{
 	netip.MustParsePrefix("::/96"),        // IPv4-compatible, deprecated
 }
 
+// Allowed reports whether a connection may go to the address, private or not;
+// its error is an *AddressError.
+func Allowed(ip netip.Addr, private bool) error { return allowed(ip, private) }
+
 // allowed reports whether a connection may go to the address.
 func allowed(ip netip.Addr, private bool) error {
 	ip = ip.Unmap().WithZone("")
