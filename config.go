@@ -50,6 +50,9 @@ type Config struct {
 	Workers int           // runs driven at the same time; default 5,000
 	Drain   time.Duration // how long Run takes to end; default 30 s
 	Log     *slog.Logger  // default: nothing is logged
+	// NotifySocket is where systemd wants to hear that the process listens, and
+	// that it ends (sd_notify); empty: nobody asks.
+	NotifySocket string
 }
 
 // Limits are those of the configuration file. This release reads and does not
@@ -74,6 +77,7 @@ const (
 	EnvClients  = "CUSTODY_OIDC_CLIENTS"
 	EnvProfile  = "CUSTODY_OIDC_PROFILE"
 	EnvMode     = "CUSTODY_ENV"
+	EnvNotify   = "NOTIFY_SOCKET" // systemd's
 )
 
 // defaultKeyDir is API.md's, relative to where the program was started.
@@ -108,7 +112,7 @@ func Load(env func(string) string, path string) (Config, error) {
 	c := Config{
 		DatabaseURL: env(EnvDatabase), Listen: env(EnvListen), MetricsListen: env(EnvMetrics),
 		URL: env(EnvURL), KeyDir: env(EnvKeyDir), TLSCert: env(EnvTLSCert), TLSKey: env(EnvTLSKey),
-		Production: strings.EqualFold(env(EnvMode), "production"),
+		Production: strings.EqualFold(env(EnvMode), "production"), NotifySocket: env(EnvNotify),
 	}
 	if path != "" {
 		if err := c.read(path); err != nil {

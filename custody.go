@@ -39,6 +39,7 @@ type Custody struct {
 	engine *engine.Engine
 	verify *oidc.Verifier
 	api    *api.API
+	schema migrations.State // when the process started
 	close  sync.Once
 }
 
@@ -164,6 +165,7 @@ func (c *Custody) connect(ctx context.Context) (*store.DB, error) {
 	case !state.Ready():
 		return nil, errors.New("the database's schema is not complete: run `custody migrate up`")
 	}
+	c.schema = state
 	jobs, err := engine.Jobs()
 	if err != nil {
 		return nil, err

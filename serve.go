@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -49,6 +50,7 @@ func (c *Custody) Serve(ctx context.Context, listener net.Listener) error {
 		}
 		servers, listeners = append(servers, c.server(probes(c.api))), append(listeners, metrics)
 	}
+	c.introduce(ctx)
 	if err := c.start(ctx); err != nil {
 		for _, l := range listeners {
 			_ = l.Close()
@@ -60,12 +62,29 @@ func (c *Custody) Serve(ctx context.Context, listener net.Listener) error {
 		go func() { failed <- s.Serve(listeners[i]) }()
 	}
 	c.cfg.Log.InfoContext(ctx, "serving", slog.String("address", listener.Addr().String()), slog.String("version", c.cfg.Version))
+	c.notify(ctx, nowListening)
 	var broken error
 	select {
 	case <-ctx.Done():
 	case broken = <-failed:
 	}
 	return errors.Join(broken, c.drain(context.WithoutCancel(ctx), servers))
+}
+
+// introduce logs what is in force, so that nobody has to guess it from files.
+func (c *Custody) introduce(ctx context.Context) {
+	issuers := make([]string, len(c.cfg.Issuers))
+	for i, is := range c.cfg.Issuers {
+		issuers[i] = is.Issuer
+	}
+	c.cfg.Log.InfoContext(ctx, "starting",
+		slog.String("version", c.cfg.Version), slog.Int64("schema", c.schema.Current), slog.Int64("river", c.schema.RiverCurrent),
+		slog.String("ledger", cmp.Or(c.cfg.Origin, "localhost/dev")), slog.String("process", c.db.Process().String()),
+		slog.Bool("restricted", c.db.Restricted()), slog.Bool("production", c.cfg.Production), slog.Bool("tls", !c.cfg.InsecureHTTP),
+		slog.String("url", c.cfg.URL), slog.String("metrics", c.cfg.MetricsListen), slog.Any("issuers", issuers),
+		slog.String("mandate_key", c.keys.Mandate.Active()), slog.String("kek", c.keys.Vault.Active()),
+		slog.Any("models", c.models.Aliases()), slog.String("judge", c.cfg.Judge), slog.Int("connections", len(c.cfg.Connections)),
+		slog.Int("submissions_per_minute", c.cfg.Limits.SubmissionsPerMinute), slog.Int("reads_per_minute", c.cfg.Limits.ReadsPerMinute))
 }
 
 // start begins to drive runs. The database was there a moment ago; if it goes
@@ -92,6 +111,7 @@ func (c *Custody) drain(ctx context.Context, servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Drain)
 	defer cancel()
 	c.cfg.Log.InfoContext(ctx, "ending")
+	c.notify(ctx, nowEnding)
 	c.api.Shutdown()
 	errs := make([]error, len(servers)+1)
 	var group sync.WaitGroup

@@ -70,6 +70,7 @@ func (c *Custody) wait(ctx context.Context) (*waiting, error) {
 		}
 		w.serve(c.server(probes(handler)), metrics)
 	}
+	c.notify(ctx, nowListening) // it answers, if only that it waits: the manager shall not end it for that
 	return w, nil
 }
 

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/custodyhq/custody"
 )
@@ -29,6 +31,7 @@ func (c serveCommand) Run(ctx context.Context, s *session) error {
 		return &exit{code: exitUsage, err: err}
 	}
 	tuneMemory(s.env, physicalMemory())
+	signal.Ignore(syscall.SIGHUP) // others reread their certificates at it; we do so when they change
 	if err := custody.Serve(ctx, cfg); err != nil {
 		return &exit{code: exitFailure, err: err} // being asked to end is no failure; what was cut off is
 	}
