@@ -37,8 +37,9 @@ type Installation struct {
 	Unread error
 	// File is the configuration file's path; empty if there is none.
 	File string
-	// Environ are the variables as os.Environ gives them. Of those that are not
-	// Custody's nothing is read.
+	// Environ are the variables as os.Environ gives them; of a name that stands
+	// there twice the first counts. Of those that are not Custody's nothing is
+	// read.
 	Environ []string
 
 	now func() time.Time // in tests; default time.Now

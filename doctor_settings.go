@@ -16,9 +16,9 @@ import (
 	"github.com/custodyhq/custody/steps/model"
 )
 
-// variables are all that any part of the program reads. A test compares the
-// list with the source.
-func variables() []string {
+// Variables are all environment variables of Custody's own that any part of the
+// program reads. A test compares the list with the source.
+func Variables() []string {
 	return []string{
 		EnvDatabase, EnvListen, EnvMetrics, EnvConfig, EnvKeyDir, EnvURL, EnvTLSCert, EnvTLSKey,
 		EnvIssuer, EnvAudience, EnvClients, EnvProfile, EnvMode,
@@ -53,14 +53,14 @@ func (e *examination) settings(ctx context.Context, s *sheet) {
 func (e *examination) environment(s *sheet) {
 	mine := e.secretVariables()
 	good := true
-	for _, pair := range slices.Sorted(slices.Values(e.in.Environ)) {
+	for _, pair := range slices.Compact(slices.Sorted(slices.Values(e.in.Environ))) {
 		name, _, _ := strings.Cut(pair, "=")
 		if !strings.HasPrefix(strings.ToUpper(name), ours) || strings.HasPrefix(name, "CUSTODY_TEST_") ||
-			slices.Contains(variables(), name) || slices.Contains(mine, name) {
+			slices.Contains(Variables(), name) || slices.Contains(mine, name) {
 			continue
 		}
 		good = false
-		if meant := nearest(name, variables()); meant != "" {
+		if meant := nearest(name, Variables()); meant != "" {
 			s.problem("environment", name+" is set, and nothing reads it; did you mean "+meant+"?", "rename it to "+meant+", or unset it")
 			continue
 		}

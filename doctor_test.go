@@ -32,6 +32,7 @@ import (
 	"github.com/custodyhq/custody/security/oidc"
 	"github.com/custodyhq/custody/steps/kinds"
 	"github.com/custodyhq/custody/steps/model"
+	"github.com/custodyhq/custody/store"
 	"github.com/custodyhq/custody/store/localpg"
 )
 
@@ -50,6 +51,8 @@ type ward struct {
 	server *localpg.Server
 	idp    *devidp.Server
 	cfg    Config
+	// accounts says that those of the compose file were made.
+	accounts bool
 }
 
 func newWard(t *testing.T) ward {
@@ -59,6 +62,7 @@ func newWard(t *testing.T) ward {
 	w.server, err = localpg.Open(t.Context(), localpg.Config{Dir: filepath.Join(shortDir(t), "pg"), Log: os.Stderr})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.server.Close(context.Background())) })
+	w.accounts = makeAccounts(t, w.server.URL)
 	w.idp, err = devidp.Start(t.Context(), devidp.Config{Listen: "127.0.0.1:0"})
 	must(t, err)
 	t.Cleanup(func() { _ = w.idp.Close(context.Background()) })
@@ -231,6 +235,54 @@ func TestDoctorFindsEveryDisorderAndItsCureHelps(t *testing.T) {
 		})
 	}
 	group.Wait()
+	t.Run("the accounts of the compose file are well", w.composed)
+}
+
+// makeAccounts makes the accounts as the compose file does, if psql is here.
+func makeAccounts(t *testing.T, server string) bool {
+	t.Helper()
+	if _, err := exec.LookPath("psql"); err != nil {
+		return false
+	}
+	at, err := url.Parse(server)
+	must(t, err)
+	password, _ := at.User.Password()
+	cmd := exec.Command("bash", "examples/operations/accounts.sh")
+	cmd.Env = append(os.Environ(), "PGHOST="+at.Query().Get("host"), "PGPORT="+at.Query().Get("port"), "PGPASSWORD="+password,
+		"POSTGRES_USER="+at.User.Username(), "OWNER_PASSWORD=o", "PROCESS_PASSWORD=p", "AUDITOR_PASSWORD=a")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return true
+}
+
+// composed migrates as the owner and lets the process's account see the doctor.
+func (w ward) composed(t *testing.T) {
+	if !w.accounts {
+		t.Skip("there is no psql")
+	}
+	at, err := url.Parse(w.server.URL)
+	must(t, err)
+	as := func(account, password string) string {
+		u := *at
+		u.Path, u.User = "/custody", url.UserPassword(account, password)
+		return u.String()
+	}
+	cfg := w.cfg
+	cfg.KeyDir, cfg.InsecureHTTP = filepath.Join(t.TempDir(), "keys"), true
+	cfg.Issuers = []oidc.Issuer{{Issuer: w.idp.Issuer(), Audience: "custody", Clients: []string{devidp.CLI}}}
+	cfg.DatabaseURL = as("custody_owner", "o")
+	_, err = Migrate(t.Context(), cfg)
+	must(t, err)
+	cfg.DatabaseURL = as("custody_process", "p")
+	for _, s := range Diagnose(t.Context(), Installation{Config: cfg}) {
+		if s.Level == Problem || s.Level == Hint && s.Group == "database" {
+			t.Errorf("%+v", s)
+		}
+	}
+	if _, err := store.Verify(t.Context(), as("custody_auditor", "a")); err != nil {
+		t.Errorf("the auditor cannot read: %v", err)
+	}
 }
 
 func (d disorder) run(t *testing.T, p *inpatient) {
@@ -698,13 +750,13 @@ func TestDoctorKnowsEveryVariable(t *testing.T) {
 	})
 	must(t, err)
 	for v := range seen {
-		if !slices.Contains(variables(), v) {
-			t.Errorf("%s is read somewhere and not in variables()", v)
+		if !slices.Contains(Variables(), v) {
+			t.Errorf("%s is read somewhere and not in Variables()", v)
 		}
 	}
-	for _, v := range variables() {
+	for _, v := range Variables() {
 		if !seen[v] {
-			t.Errorf("%s is in variables() and nothing reads it", v)
+			t.Errorf("%s is in Variables() and nothing reads it", v)
 		}
 	}
 }

@@ -55,6 +55,9 @@ func (c *Custody) Serve(ctx context.Context, listener net.Listener) error {
 		for _, l := range listeners {
 			_ = l.Close()
 		}
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // asked to end before it began
+		}
 		return err
 	}
 	failed := make(chan error, len(servers))

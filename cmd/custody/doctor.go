@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/custodyhq/custody"
@@ -32,11 +33,19 @@ func (c doctorCommand) Run(ctx context.Context, s *session) error {
 		cfg, _ = custody.Load(s.env, "") // without a file nothing can fail
 	}
 	cfg.InsecureHTTP = cfg.TLSCert == "" && cfg.TLSKey == "" && !cfg.Production // as a process on loopback would run
-	in := custody.Installation{Config: cfg, Unread: unread, File: file}
-	if s.environ != nil {
-		in.Environ = s.environ()
+	return s.diagnosed(custody.Diagnose(ctx, custody.Installation{Config: cfg, Unread: unread, File: file, Environ: s.environ()}))
+}
+
+// environ is this session's environment: its own view first, then whatever else
+// is set and might be meant for us.
+func (s *session) environ() []string {
+	var out []string
+	for _, name := range custody.Variables() {
+		if value := s.env(name); value != "" {
+			out = append(out, name+"="+value)
+		}
 	}
-	return s.diagnosed(custody.Diagnose(ctx, in))
+	return append(out, os.Environ()...)
 }
 
 // diagnosed shows what was found, and fails if something is wrong.

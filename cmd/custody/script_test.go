@@ -58,17 +58,9 @@ func (sh *shell) run(stdin string, args ...string) ran {
 	defer cancel()
 	var out, errs bytes.Buffer
 	code := run(ctx, args, terminal{
-		in: strings.NewReader(stdin), out: &out, err: &errs, env: func(name string) string { return sh.env[name] }, environ: sh.environ,
+		in: strings.NewReader(stdin), out: &out, err: &errs, env: func(name string) string { return sh.env[name] },
 	})
 	return ran{code, out.String(), errs.String()}
-}
-
-func (sh *shell) environ() []string {
-	var out []string
-	for name, value := range sh.env {
-		out = append(out, name+"="+value)
-	}
-	return out
 }
 
 // world is a development server on ports and a database of its own.

@@ -16,7 +16,6 @@ type terminal struct {
 	in       io.Reader
 	out, err io.Writer // results go to out, everything else to err
 	env      func(string) string
-	environ  func() []string // all of it, as os.Environ; nil: unknown
 }
 
 // say writes a line for people, beside the result.
