@@ -205,7 +205,7 @@ func timeouts(s *sheet, i store.Inspection) {
 
 func (e *examination) clock(s *sheet, off time.Duration, whose, remedy string) {
 	// What is given is measured with the machine's clock; tests move ours.
-	off -= e.in.now().Sub(time.Now())
+	off -= time.Until(e.in.now())
 	switch gone := off.Abs(); {
 	case gone > clockProblem:
 		s.problem("clock", fmt.Sprintf("%s clock differs from ours by %s", whose, off.Round(time.Second)), remedy)

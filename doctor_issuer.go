@@ -96,7 +96,7 @@ func document(ctx context.Context, address string, into any) (time.Time, error) 
 	}
 	date, err := http.ParseTime(res.Header.Get("Date"))
 	if err != nil {
-		return time.Time{}, nil //nolint:nilerr // without a date there is nothing to compare
+		return time.Time{}, nil // without a date there is nothing to compare
 	}
 	return date, nil
 }

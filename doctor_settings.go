@@ -28,7 +28,7 @@ func Variables() []string {
 
 // The variables of the command line as a client.
 const (
-	envToken     = "CUSTODY_TOKEN" //nolint:gosec // a name
+	envToken     = "CUSTODY_TOKEN" // a name
 	envTokenFile = "CUSTODY_TOKEN_FILE"
 )
 

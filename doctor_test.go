@@ -236,6 +236,37 @@ func TestDoctorFindsEveryDisorderAndItsCureHelps(t *testing.T) {
 	}
 	group.Wait()
 	t.Run("the accounts of the compose file are well", w.composed)
+	t.Run("no fsync", func(t *testing.T) { careless().run(t, w.admit(t, 999, disorder{})) })
+	w.set(t, "fsync", "off") // the server's last checkpoint would take longer than all of this
+}
+
+// careless is a disorder of the whole server, so it has its turn alone.
+func careless() disorder {
+	set := func(value string) func(*inpatient) {
+		return func(p *inpatient) {
+			p.sql("alter system set fsync = " + value)
+			p.sql("select pg_reload_conf()")
+			for got := ""; got != value; { // the reload comes to a session between its statements
+				must(p.t, p.admin.QueryRow(p.t.Context(), "show fsync").Scan(&got))
+			}
+		}
+	}
+	return disorder{
+		cause: set("off"), mend: set("on"),
+		where: "database durability", level: Problem, detail: "fsync is off", remedy: "set fsync = on in postgresql.conf",
+	}
+}
+
+// set changes a setting of the whole server.
+func (w ward) set(t *testing.T, name, value string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), w.server.URL)
+	must(t, err)
+	defer conn.Close(context.Background())
+	for _, statement := range []string{"alter system set " + name + " = " + value, "select pg_reload_conf()"} {
+		_, err = conn.Exec(t.Context(), statement)
+		must(t, err)
+	}
 }
 
 // makeAccounts makes the accounts as the compose file does, if psql is here.
@@ -363,49 +394,81 @@ func settingsDisorders() []disorder {
 		_, p.in.Unread = Load(env(), path)
 	}
 	return []disorder{
-		{name: "a misspelt variable", cause: set(func(in *Installation) { in.Environ = []string{"CUSTODY_TLS_CRT=/x"} }),
-			where: "settings environment", level: Problem, detail: "did you mean CUSTODY_TLS_CERT?", remedy: "rename it"},
-		{name: "an unknown variable", cause: set(func(in *Installation) { in.Environ = []string{"CUSTODY_COLOUR_OF_THE_CAT=red"} }),
-			where: "settings environment", level: Hint, detail: "nothing reads it", remedy: "unset it"},
-		{name: "a mode that means nothing", cause: set(func(in *Installation) { in.Environ = []string{EnvMode + "=prod"} }),
-			where: "settings mode", level: Problem, detail: "means nothing", remedy: EnvMode + "=production"},
-		{name: "an audience without an issuer", cause: set(func(in *Installation) { in.Environ = []string{EnvAudience + "=x"} }),
-			where: "settings issuer", level: Problem, detail: EnvAudience + " is set and has no effect", remedy: EnvIssuer},
+		{
+			name: "a misspelt variable", cause: set(func(in *Installation) { in.Environ = []string{"CUSTODY_TLS_CRT=/x"} }),
+			where: "settings environment", level: Problem, detail: "did you mean CUSTODY_TLS_CERT?", remedy: "rename it",
+		},
+		{
+			name: "an unknown variable", cause: set(func(in *Installation) { in.Environ = []string{"CUSTODY_COLOUR_OF_THE_CAT=red"} }),
+			where: "settings environment", level: Hint, detail: "nothing reads it", remedy: "unset it",
+		},
+		{
+			name: "a mode that means nothing", cause: set(func(in *Installation) { in.Environ = []string{EnvMode + "=prod"} }),
+			where: "settings mode", level: Problem, detail: "means nothing", remedy: EnvMode + "=production",
+		},
+		{
+			name: "an audience without an issuer", cause: set(func(in *Installation) { in.Environ = []string{EnvAudience + "=x"} }),
+			where: "settings issuer", level: Problem, detail: EnvAudience + " is set and has no effect", remedy: EnvIssuer,
+		},
 		{name: "two issuers, one of them ignored", cause: func(p *inpatient) {
 			file(p, "issuers: [{issuer: https://id.example, audience: a, clients: [c]}]\n")
 			p.in.Environ = []string{EnvIssuer + "=https://other.example"}
 		}, where: "settings issuer", level: Hint, detail: "replaces the issuers", remedy: "unset"},
-		{name: "two tokens", cause: set(func(in *Installation) { in.Environ = []string{"CUSTODY_TOKEN=x", "CUSTODY_TOKEN_FILE=y"} }),
-			where: "settings token", level: Hint, detail: "is not", remedy: "unset one"},
-		{name: "no issuer", cause: set(func(in *Installation) { in.Config.Issuers = nil }),
-			where: "settings issuer", level: Problem, detail: "nobody could sign in", remedy: EnvIssuer},
-		{name: "the development provider in production", cause: set(func(in *Installation) { in.Config.Production = true }),
-			where: "settings issuer", level: Problem, detail: "not possible with CUSTODY_ENV=production", remedy: "https:"},
-		{name: "an unknown field", cause: func(p *inpatient) { file(p, "judge: {model: fast}\nmodle: {}\n") },
-			where: "settings configuration file", level: Problem, detail: ":2:1: ", remedy: "docs/operations.md"},
+		{
+			name: "two tokens", cause: set(func(in *Installation) { in.Environ = []string{"CUSTODY_TOKEN=x", "CUSTODY_TOKEN_FILE=y"} }),
+			where: "settings token", level: Hint, detail: "is not", remedy: "unset one",
+		},
+		{
+			name: "no issuer", cause: set(func(in *Installation) { in.Config.Issuers = nil }),
+			where: "settings issuer", level: Problem, detail: "nobody could sign in", remedy: EnvIssuer,
+		},
+		{
+			name: "the development provider in production", cause: set(func(in *Installation) { in.Config.Production = true }),
+			where: "settings issuer", level: Problem, detail: "not possible with CUSTODY_ENV=production", remedy: "https:",
+		},
+		{
+			name: "an unknown field", cause: func(p *inpatient) { file(p, "judge: {model: fast}\nmodle: {}\n") },
+			where: "settings configuration file", level: Problem, detail: ":2:1: ", remedy: "docs/operations.md",
+		},
 		{name: "a file that anybody writes", cause: func(p *inpatient) {
 			file(p, "judge: {model: fast}\n")
 			must(p.t, os.Chmod(p.in.File, 0o666))
 		}, where: "settings configuration file", level: Problem, detail: "written to by others", remedy: "chmod go-w"},
-		{name: "no database", cause: set(func(in *Installation) { in.Config.DatabaseURL = "" }),
-			where: "settings database URL", level: Problem, detail: "no database is configured", remedy: EnvDatabase},
-		{name: "a certificate without its key", cause: set(func(in *Installation) { in.Config.TLSKey = "" }),
-			where: "settings transport", level: Problem, detail: "TLS needs a certificate and a key", remedy: "PEM"},
-		{name: "plain HTTP for the world", cause: set(func(in *Installation) { in.Config.InsecureHTTP, in.Config.Listen = true, "0.0.0.0:0" }),
-			where: "settings transport", level: Problem, detail: "loopback only", remedy: "PEM"},
-		{name: "everywhere and nowhere", cause: set(func(in *Installation) { in.Config.Listen = "[::]:0" }),
-			where: "settings public URL", level: Hint, detail: "every address", remedy: EnvURL},
-		{name: "tokens in clear", cause: set(func(in *Installation) { in.Config.URL = "http://custody.example" }),
-			where: "settings public URL", level: Problem, detail: "in clear", remedy: "https:"},
-		{name: "an address of another machine", cause: set(func(in *Installation) { in.Config.Listen = "192.0.2.1:8443"; in.Config.URL = "https://127.0.0.1" }),
-			where: "settings CUSTODY_LISTEN", level: Problem, detail: "does not have the address", remedy: "0.0.0.0"},
+		{
+			name: "no database", cause: set(func(in *Installation) { in.Config.DatabaseURL = "" }),
+			where: "settings database URL", level: Problem, detail: "no database is configured", remedy: EnvDatabase,
+		},
+		{
+			name: "a certificate without its key", cause: set(func(in *Installation) { in.Config.TLSKey = "" }),
+			where: "settings transport", level: Problem, detail: "TLS needs a certificate and a key", remedy: "PEM",
+		},
+		{
+			name: "plain HTTP for the world", cause: set(func(in *Installation) { in.Config.InsecureHTTP, in.Config.Listen = true, "0.0.0.0:0" }),
+			where: "settings transport", level: Problem, detail: "loopback only", remedy: "PEM",
+		},
+		{
+			name: "everywhere and nowhere", cause: set(func(in *Installation) { in.Config.Listen = "[::]:0" }),
+			where: "settings public URL", level: Hint, detail: "every address", remedy: EnvURL,
+		},
+		{
+			name: "tokens in clear", cause: set(func(in *Installation) { in.Config.URL = "http://custody.example" }),
+			where: "settings public URL", level: Problem, detail: "in clear", remedy: "https:",
+		},
+		{
+			name: "an address of another machine", cause: set(func(in *Installation) { in.Config.Listen = "192.0.2.1:8443"; in.Config.URL = "https://127.0.0.1" }),
+			where: "settings CUSTODY_LISTEN", level: Problem, detail: "does not have the address", remedy: "0.0.0.0",
+		},
 		{name: "two listeners on one address", cause: set(func(in *Installation) {
 			in.Config.Listen, in.Config.MetricsListen = "127.0.0.1:65123", "127.0.0.1:65123"
 		}), where: "settings addresses", level: Problem, detail: "the same address", remedy: "a port of its own"},
-		{name: "metrics for the world", cause: set(func(in *Installation) { in.Config.MetricsListen = "0.0.0.0:0" }),
-			where: "settings metrics address", level: Hint, detail: "open to the network", remedy: "127.0.0.1"},
-		{name: "no limits", cause: set(func(in *Installation) { in.Config.Limits = Limits{} }),
-			where: "settings limits", level: Hint, detail: "none are set", remedy: "submissions_per_minute"},
+		{
+			name: "metrics for the world", cause: set(func(in *Installation) { in.Config.MetricsListen = "0.0.0.0:0" }),
+			where: "settings metrics address", level: Hint, detail: "open to the network", remedy: "127.0.0.1",
+		},
+		{
+			name: "no limits", cause: set(func(in *Installation) { in.Config.Limits = Limits{} }),
+			where: "settings limits", level: Hint, detail: "none are set", remedy: "submissions_per_minute",
+		},
 		{name: "a secret for everybody", cause: func(p *inpatient) {
 			path := filepath.Join(p.t.TempDir(), "token")
 			must(p.t, os.WriteFile(path, []byte("x"), 0o600))
@@ -426,29 +489,41 @@ func tlsDisorders() []disorder {
 		}
 	}
 	return []disorder{
-		{name: "no certificate file", cause: func(p *inpatient) { must(p.t, os.Remove(p.in.Config.TLSCert)) },
-			where: "tls certificate", level: Problem, detail: "cannot be used", remedy: EnvTLSCert, mend: again},
+		{
+			name: "no certificate file", cause: func(p *inpatient) { must(p.t, os.Remove(p.in.Config.TLSCert)) },
+			where: "tls certificate", level: Problem, detail: "cannot be used", remedy: EnvTLSCert, mend: again,
+		},
 		{name: "a key of another certificate", cause: func(p *inpatient) {
 			raw, err := os.ReadFile(p.in.Config.TLSCert)
 			must(p.t, err)
 			p.certify(nil)
 			must(p.t, os.WriteFile(p.in.Config.TLSCert, raw, 0o600))
 		}, where: "tls certificate", level: Problem, detail: "does not match", remedy: EnvTLSKey, mend: again},
-		{name: "an expired certificate", cause: dated(-time.Hour, -time.Minute),
-			where: "tls certificate", level: Problem, detail: "it ended", remedy: "renew", mend: again},
-		{name: "a certificate of tomorrow", cause: dated(time.Hour, 2*time.Hour),
-			where: "tls certificate", level: Problem, detail: "not valid before", remedy: "clock", mend: again},
-		{name: "a certificate that ends soon", cause: dated(-time.Hour, time.Hour),
-			where: "tls certificate", level: Hint, detail: "ends soon", remedy: "renew", mend: again},
-		{name: "a certificate for somebody else", cause: func(p *inpatient) { p.in.Config.URL = "https://custody.example" },
+		{
+			name: "an expired certificate", cause: dated(-time.Hour, -time.Minute),
+			where: "tls certificate", level: Problem, detail: "it ended", remedy: "renew", mend: again,
+		},
+		{
+			name: "a certificate of tomorrow", cause: dated(time.Hour, 2*time.Hour),
+			where: "tls certificate", level: Problem, detail: "not valid before", remedy: "clock", mend: again,
+		},
+		{
+			name: "a certificate that ends soon", cause: dated(-time.Hour, time.Hour),
+			where: "tls certificate", level: Hint, detail: "ends soon", remedy: "renew", mend: again,
+		},
+		{
+			name: "a certificate for somebody else", cause: func(p *inpatient) { p.in.Config.URL = "https://custody.example" },
 			where: "tls host name", level: Problem, detail: "not for custody.example", remedy: "subject alternative name",
 			mend: func(p *inpatient) {
 				p.certify(func(c *x509.Certificate) { c.DNSNames = []string{"custody.example"} })
-			}},
-		{name: "a key for everybody", cause: func(p *inpatient) { must(p.t, os.Chmod(p.in.Config.TLSKey, 0o644)) },
-			where: "tls key file", level: Problem, detail: "read by everybody", remedy: "chmod o="},
+			},
+		},
+		{
+			name: "a key for everybody", cause: func(p *inpatient) { must(p.t, os.Chmod(p.in.Config.TLSKey, 0o644)) },
+			where: "tls key file", level: Problem, detail: "read by everybody", remedy: "chmod o=",
+		},
 		{name: "a weak key", cause: func(p *inpatient) {
-			key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that it is weak is the point
+			key, err := rsa.GenerateKey(rand.Reader, 1024) // that it is weak is the point
 			must(p.t, err)
 			p.certifyWith(key, &key.PublicKey, nil)
 		}, where: "tls certificate key", level: Problem, detail: "1024 bits", remedy: "ECDSA", mend: again},
@@ -466,45 +541,81 @@ func serverDisorders() []disorder {
 	}
 	timeout := `alter role $ACCOUNT set statement_timeout = '20s'`
 	return []disorder{
-		{name: "nobody there", cause: set(func(in *Installation) { in.Config.DatabaseURL = "postgres://x@127.0.0.1:1/x?sslmode=disable" }),
-			where: "database server", level: Problem, detail: "connect to the database", remedy: "PostgreSQL is running"},
-		{name: "a wrong password", cause: other(func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "wrong") }),
-			where: "database server", level: Problem, detail: "28P01", remedy: "password"},
-		{name: "no such database", cause: other(func(u *url.URL) { u.Path = "/none" }),
-			where: "database server", level: Problem, detail: "3D000", remedy: "create the database"},
-		{name: "an account that may not log in", cause: sql(`alter role $ACCOUNT nologin`),
-			where: "database server", level: Problem, detail: "28000", remedy: "does not let this account in", mend: sql(`alter role $ACCOUNT login`)},
-		{name: "commits that are not", cause: sql(`alter role $ACCOUNT set synchronous_commit = off`),
-			where: "database durability", level: Problem, detail: "synchronous_commit is off", remedy: "reset it for the account", mend: sql(`alter role $ACCOUNT reset synchronous_commit`)},
-		{name: "read only", cause: sql(`alter role $ACCOUNT set default_transaction_read_only = on`),
-			where: "database writing", level: Problem, detail: "nothing can be recorded", remedy: "reset it for the account", mend: sql(`alter role $ACCOUNT reset default_transaction_read_only`)},
-		{name: "triggers that do not fire", cause: sql(`alter role $ACCOUNT set session_replication_role = replica`),
-			where: "database append only", level: Problem, detail: "session_replication_role", remedy: "reset session_replication_role"},
-		{name: "statements cut off", cause: sql(timeout),
-			where: "database timeouts", level: Problem, detail: "statement_timeout is 20s", remedy: "statement_timeout = 0"},
-		{name: "statements cut off late", cause: sql(strings.ReplaceAll(timeout, "20s", "1h")),
-			where: "database timeouts", level: Hint, detail: "statement_timeout is 1h", remedy: "statement_timeout = 0"},
-		{name: "idle sessions cut off", cause: sql(`alter role $ACCOUNT set idle_session_timeout = '1min'`),
-			where: "database timeouts", level: Hint, detail: "idle_session_timeout", remedy: "idle_session_timeout = 0"},
-		{name: "too few connections", cause: sql(`alter role $ACCOUNT connection limit 5`),
-			where: "database connections", level: Problem, detail: "leaves 5", remedy: "raise the account's connection limit", mend: sql(`alter role $ACCOUNT connection limit -1`)},
-		{name: "a superuser in production", cause: func(p *inpatient) { p.in.Config.Production = true; p.sql("alter role " + p.account + " superuser") },
+		{
+			name: "nobody there", cause: set(func(in *Installation) { in.Config.DatabaseURL = "postgres://x@127.0.0.1:1/x?sslmode=disable" }),
+			where: "database server", level: Problem, detail: "connect to the database", remedy: "PostgreSQL is running",
+		},
+		{
+			name: "a wrong password", cause: other(func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "wrong") }),
+			where: "database server", level: Problem, detail: "28P01", remedy: "password",
+		},
+		{
+			name: "no such database", cause: other(func(u *url.URL) { u.Path = "/none" }),
+			where: "database server", level: Problem, detail: "3D000", remedy: "create the database",
+		},
+		{
+			name: "an account that may not log in", cause: sql(`alter role $ACCOUNT nologin`),
+			where: "database server", level: Problem, detail: "28000", remedy: "does not let this account in", mend: sql(`alter role $ACCOUNT login`),
+		},
+		{
+			name: "commits that are not", cause: sql(`alter role $ACCOUNT set synchronous_commit = off`),
+			where: "database durability", level: Problem, detail: "synchronous_commit is off", remedy: "reset it for the account", mend: sql(`alter role $ACCOUNT reset synchronous_commit`),
+		},
+		{
+			name: "read only", cause: sql(`alter role $ACCOUNT set default_transaction_read_only = on`),
+			where: "database writing", level: Problem, detail: "nothing can be recorded", remedy: "reset it for the account", mend: sql(`alter role $ACCOUNT reset default_transaction_read_only`),
+		},
+		{
+			name: "triggers that do not fire", cause: sql(`alter role $ACCOUNT set session_replication_role = replica`),
+			where: "database append only", level: Problem, detail: "session_replication_role", remedy: "reset session_replication_role",
+		},
+		{
+			name: "statements cut off", cause: sql(timeout),
+			where: "database timeouts", level: Problem, detail: "statement_timeout is 20s", remedy: "statement_timeout = 0",
+		},
+		{
+			name: "statements cut off late", cause: sql(strings.ReplaceAll(timeout, "20s", "1h")),
+			where: "database timeouts", level: Hint, detail: "statement_timeout is 1h", remedy: "statement_timeout = 0",
+		},
+		{
+			name: "idle sessions cut off", cause: sql(`alter role $ACCOUNT set idle_session_timeout = '1min'`),
+			where: "database timeouts", level: Hint, detail: "idle_session_timeout", remedy: "idle_session_timeout = 0",
+		},
+		{
+			name: "too few connections", cause: sql(`alter role $ACCOUNT connection limit 5`),
+			where: "database connections", level: Problem, detail: "leaves 5", remedy: "raise the account's connection limit", mend: sql(`alter role $ACCOUNT connection limit -1`),
+		},
+		{
+			name: "a superuser in production", cause: func(p *inpatient) { p.in.Config.Production = true; p.sql("alter role " + p.account + " superuser") },
 			where: "database account", level: Problem, detail: "superuser", remedy: "in role custody_app", mend: func(p *inpatient) {
 				p.in.Config.Production = false
 				p.sql("alter role " + p.account + " nosuperuser")
-			}},
-		{name: "a superuser", cause: sql(`alter role $ACCOUNT superuser`),
-			where: "database account", level: Hint, detail: "superuser", remedy: "in role custody_app", mend: sql(`alter role $ACCOUNT nosuperuser`)},
-		{name: "the owner", cause: sql(`alter table custody.entry owner to $ACCOUNT`),
-			where: "database account", level: Hint, detail: "owns the tables", remedy: "in role custody_app", mend: sql(`alter table custody.entry owner to custody`), own: true},
-		{name: "no member", cause: sql(`revoke custody_app from $ACCOUNT; grant usage on schema custody, river to $ACCOUNT; grant select on all tables in schema custody, river to $ACCOUNT`),
-			where: "database account", level: Problem, detail: "not a member", remedy: "grant custody_app to"},
-		{name: "a clock that is wrong", cause: set(func(in *Installation) { in.now = func() time.Time { return time.Now().Add(time.Minute) } }),
-			where: "database clock", level: Problem, detail: "differs from ours by -1m", remedy: "NTP"},
-		{name: "a clock that is a little wrong", cause: set(func(in *Installation) { in.now = func() time.Time { return time.Now().Add(-5 * time.Second) } }),
-			where: "database clock", level: Hint, detail: "differs from ours by 5", remedy: "NTP"},
-		{name: "an issuer's clock that is wrong", cause: set(func(in *Installation) { in.now = func() time.Time { return time.Now().Add(time.Minute) } }),
-			where: "issuers clock", level: Problem, detail: "the issuer's clock", remedy: "NTP"},
+			},
+		},
+		{
+			name: "a superuser", cause: sql(`alter role $ACCOUNT superuser`),
+			where: "database account", level: Hint, detail: "superuser", remedy: "in role custody_app", mend: sql(`alter role $ACCOUNT nosuperuser`),
+		},
+		{
+			name: "the owner", cause: sql(`alter table custody.entry owner to $ACCOUNT`),
+			where: "database account", level: Hint, detail: "owns the tables", remedy: "in role custody_app", mend: sql(`alter table custody.entry owner to custody`), own: true,
+		},
+		{
+			name: "no member", cause: sql(`revoke custody_app from $ACCOUNT; grant usage on schema custody, river to $ACCOUNT; grant select on all tables in schema custody, river to $ACCOUNT`),
+			where: "database account", level: Problem, detail: "not a member", remedy: "grant custody_app to",
+		},
+		{
+			name: "a clock that is wrong", cause: set(func(in *Installation) { in.now = func() time.Time { return time.Now().Add(time.Minute) } }),
+			where: "database clock", level: Problem, detail: "differs from ours by -1m", remedy: "NTP",
+		},
+		{
+			name: "a clock that is a little wrong", cause: set(func(in *Installation) { in.now = func() time.Time { return time.Now().Add(-5 * time.Second) } }),
+			where: "database clock", level: Hint, detail: "differs from ours by 5", remedy: "NTP",
+		},
+		{
+			name: "an issuer's clock that is wrong", cause: set(func(in *Installation) { in.now = func() time.Time { return time.Now().Add(time.Minute) } }),
+			where: "issuers clock", level: Problem, detail: "the issuer's clock", remedy: "NTP",
+		},
 	}
 }
 
@@ -513,43 +624,71 @@ func recordDisorders() []disorder {
 	const due = `insert into custody.run(id, tenant, log, workflow, digest, caller, created_us, state, epoch, steps, seq, head, at_us, due_us)
 select gen_random_uuid(), 'main', id, 'w', 'd', 'c', 0, 'waiting', 1, '', 1, decode(repeat('00', 32), 'hex'), 0, (extract(epoch from now()) * 1e6)::bigint - 600000000 from custody.log`
 	return []disorder{
-		{name: "never migrated", cause: sql(`alter schema custody rename to gone; alter schema river rename to gone_river`),
+		{
+			name: "never migrated", cause: sql(`alter schema custody rename to gone; alter schema river rename to gone_river`),
 			where: "database schema", level: Problem, detail: "never migrated", remedy: "custody migrate up",
-			mend: sql(`alter schema gone rename to custody; alter schema gone_river rename to river`)},
-		{name: "an older schema", cause: sql(`delete from custody.schema_version where version_id > 0`),
+			mend: sql(`alter schema gone rename to custody; alter schema gone_river rename to river`),
+		},
+		{
+			name: "an older schema", cause: sql(`delete from custody.schema_version where version_id > 0`),
 			where: "database schema", level: Problem, detail: "never migrated", remedy: "custody migrate up",
-			mend: sql(`insert into custody.schema_version(version_id, is_applied) select generate_series(1, ` + newestSchema() + `), true`)},
-		{name: "an older River", cause: sql(`create table public.gone as select version from river.river_migration; delete from river.river_migration where version > 3`),
+			mend: sql(`insert into custody.schema_version(version_id, is_applied) select generate_series(1, ` + newestSchema() + `), true`),
+		},
+		{
+			name: "an older River", cause: sql(`create table public.gone as select version from river.river_migration; delete from river.river_migration where version > 3`),
 			where: "database schema", level: Problem, detail: "River's is 3", remedy: "custody migrate up",
-			mend: sql(`insert into river.river_migration(line, version) select 'main', generate_series(4, (select max(version) from public.gone))`)},
-		{name: "a newer schema", cause: sql(`insert into custody.schema_version(version_id, is_applied) values (9999, true)`),
+			mend: sql(`insert into river.river_migration(line, version) select 'main', generate_series(4, (select max(version) from public.gone))`),
+		},
+		{
+			name: "a newer schema", cause: sql(`insert into custody.schema_version(version_id, is_applied) values (9999, true)`),
 			where: "database schema", level: Problem, detail: "newer release", remedy: "start the newer release",
-			mend: sql(`delete from custody.schema_version where version_id = 9999`)},
-		{name: "a trigger switched off", cause: sql(`alter table custody.entry disable trigger append_only`),
+			mend: sql(`delete from custody.schema_version where version_id = 9999`),
+		},
+		{
+			name: "a trigger switched off", cause: sql(`alter table custody.entry disable trigger append_only`),
 			where: "database append only", level: Problem, detail: "custody.entry is off", remedy: "enable trigger append_only",
-			mend: sql(`alter table custody.entry enable trigger append_only`)},
-		{name: "a trigger for replicas only", cause: sql(`alter table custody.vote enable replica trigger append_only`),
+			mend: sql(`alter table custody.entry enable trigger append_only`),
+		},
+		{
+			name: "a trigger for replicas only", cause: sql(`alter table custody.vote enable replica trigger append_only`),
 			where: "database append only", level: Problem, detail: "custody.vote is replica", remedy: "enable trigger append_only",
-			mend: sql(`alter table custody.vote enable trigger append_only`)},
-		{name: "a trigger removed", cause: sql(`drop trigger append_only on custody.payload`),
+			mend: sql(`alter table custody.vote enable trigger append_only`),
+		},
+		{
+			name: "a trigger removed", cause: sql(`drop trigger append_only on custody.payload`),
 			where: "database append only", level: Problem, detail: "custody.payload is missing", remedy: guardSQL("payload", "missing"),
-			mend: sql(guardSQL("payload", "missing"))},
-		{name: "a process that may change the record", cause: sql(`grant update (body), delete on custody.entry to custody_app`),
+			mend: sql(guardSQL("payload", "missing")),
+		},
+		{
+			name: "a process that may change the record", cause: sql(`grant update (body), delete on custody.entry to custody_app`),
 			where: "database append only", level: Problem, detail: "delete on custody.entry, update on custody.entry", remedy: "revoke",
-			mend: sql(`revoke update (body), delete on custody.entry from custody_app`)},
-		{name: "a restore without rights", cause: sql(`revoke all on custody.run, river.river_job from custody_app`),
+			mend: sql(`revoke update (body), delete on custody.entry from custody_app`),
+		},
+		{
+			name: "a restore without rights", cause: sql(`revoke all on custody.run, river.river_job from custody_app`),
 			where: "database rights", level: Problem, detail: "custody_app lacks", remedy: "with its privileges",
-			mend: sql(`grant select, insert, update on custody.run to custody_app; grant all on river.river_job to custody_app`)},
-		{name: "a table that nobody vacuums", cause: sql(`alter table custody.run set (autovacuum_enabled = off)`),
-			where: "database autovacuum", level: Problem, detail: "custody.run", remedy: "reset (autovacuum_enabled)"},
-		{name: "another ledger", cause: set(func(in *Installation) { in.Config.Origin = "elsewhere/x" }),
-			where: "ledger origin", level: Problem, detail: `the ledger is "custody.example/acme"`, remedy: "origin: custody.example/acme"},
-		{name: "two releases", cause: sql(process),
-			where: "processes versions", level: Hint, detail: "1 (1), 2 (1)", remedy: "finish the upgrade", mend: sql(`delete from custody.process`)},
-		{name: "runs that wait for a process", cause: sql(due),
-			where: "processes runs", level: Hint, detail: "no process runs", remedy: "custody serve", mend: sql(`delete from custody.run`)},
-		{name: "runs that nobody can drive", cause: sql(due + `; ` + process + `; update custody.process set version = '1'`),
-			where: "processes runs", level: Problem, detail: "1 run is due and with nobody", remedy: "configuration of all processes", mend: sql(`delete from custody.run; delete from custody.process`)},
+			mend: sql(`grant select, insert, update on custody.run to custody_app; grant all on river.river_job to custody_app`),
+		},
+		{
+			name: "a table that nobody vacuums", cause: sql(`alter table custody.run set (autovacuum_enabled = off)`),
+			where: "database autovacuum", level: Problem, detail: "custody.run", remedy: "reset (autovacuum_enabled)",
+		},
+		{
+			name: "another ledger", cause: set(func(in *Installation) { in.Config.Origin = "elsewhere/x" }),
+			where: "ledger origin", level: Problem, detail: `the ledger is "custody.example/acme"`, remedy: "origin: custody.example/acme",
+		},
+		{
+			name: "two releases", cause: sql(process),
+			where: "processes versions", level: Hint, detail: "1 (1), 2 (1)", remedy: "finish the upgrade", mend: sql(`delete from custody.process`),
+		},
+		{
+			name: "runs that wait for a process", cause: sql(due),
+			where: "processes runs", level: Hint, detail: "no process runs", remedy: "custody serve", mend: sql(`delete from custody.run`),
+		},
+		{
+			name: "runs that nobody can drive", cause: sql(due + `; ` + process + `; update custody.process set version = '1'`),
+			where: "processes runs", level: Problem, detail: "1 run is due and with nobody", remedy: "configuration of all processes", mend: sql(`delete from custody.run; delete from custody.process`),
+		},
 	}
 }
 
@@ -579,12 +718,18 @@ func keyDisorders() []disorder {
 			away(p)
 			must(p.t, MakeKeys(p.in.Config.KeyDir))
 		}, where: "keys in use", level: Problem, detail: "lacks kek/k-", remedy: "backup", mend: back},
-		{name: "a directory for everybody", cause: func(p *inpatient) { must(p.t, os.Chmod(in(p), 0o755)) },
-			where: "keys directory", level: Problem, detail: "lets others in", remedy: "mend that", mend: func(p *inpatient) { must(p.t, os.Chmod(in(p), 0o700)) }},
-		{name: "a secret key for everybody", cause: func(p *inpatient) { must(p.t, os.Chmod(one(p, "kek"), 0o644)) },
-			where: "keys directory", level: Problem, detail: "chmod 0600", remedy: "mend that", mend: func(p *inpatient) { must(p.t, os.Chmod(one(p, "kek"), 0o600)) }},
-		{name: "a file among the keys", cause: func(p *inpatient) { must(p.t, os.WriteFile(in(p, "kek", "notes.txt"), nil, 0o600)) },
-			where: "keys directory", level: Hint, detail: "kek/notes.txt is not a key", remedy: "move it away", mend: func(p *inpatient) { must(p.t, os.Remove(in(p, "kek", "notes.txt"))) }},
+		{
+			name: "a directory for everybody", cause: func(p *inpatient) { must(p.t, os.Chmod(in(p), 0o755)) },
+			where: "keys directory", level: Problem, detail: "lets others in", remedy: "mend that", mend: func(p *inpatient) { must(p.t, os.Chmod(in(p), 0o700)) },
+		},
+		{
+			name: "a secret key for everybody", cause: func(p *inpatient) { must(p.t, os.Chmod(one(p, "kek"), 0o644)) },
+			where: "keys directory", level: Problem, detail: "chmod 0600", remedy: "mend that", mend: func(p *inpatient) { must(p.t, os.Chmod(one(p, "kek"), 0o600)) },
+		},
+		{
+			name: "a file among the keys", cause: func(p *inpatient) { must(p.t, os.WriteFile(in(p, "kek", "notes.txt"), nil, 0o600)) },
+			where: "keys directory", level: Hint, detail: "kek/notes.txt is not a key", remedy: "move it away", mend: func(p *inpatient) { must(p.t, os.Remove(in(p, "kek", "notes.txt"))) },
+		},
 		{name: "a new key", cause: func(p *inpatient) {
 			raw, err := os.ReadFile(one(p, "kek"))
 			must(p.t, err)
@@ -629,39 +774,67 @@ func outerDisorders() []disorder {
 		return set(func(in *Installation) { in.Config.Connections = map[string]kinds.Connection{"sink": c} })
 	}
 	return []disorder{
-		{name: "an issuer that is away", cause: set(func(in *Installation) { in.Config.Issuers[0].Issuer = "http://127.0.0.1:1" }),
-			where: "issuers http://127.0.0.1:1", level: Problem, detail: "the connection is refused", remedy: "openid-configuration"},
-		{name: "an issuer in clear", cause: set(func(in *Installation) { in.Config.Issuers[0].Issuer = "http://id.example" }),
-			where: "issuers issuer 0", level: Problem, detail: "must be https", remedy: "mend issuers"},
-		{name: "an issuer without an audience", cause: set(func(in *Installation) { in.Config.Issuers[0].Audience = "" }),
-			where: "issuers issuer 0", level: Problem, detail: "audience", remedy: "mend issuers"},
-		{name: "models without a judge", cause: set(func(in *Installation) { in.Config.Judge = "" }),
+		{
+			name: "an issuer that is away", cause: set(func(in *Installation) { in.Config.Issuers[0].Issuer = "http://127.0.0.1:1" }),
+			where: "issuers http://127.0.0.1:1", level: Problem, detail: "the connection is refused", remedy: "openid-configuration",
+		},
+		{
+			name: "an issuer in clear", cause: set(func(in *Installation) { in.Config.Issuers[0].Issuer = "http://id.example" }),
+			where: "issuers issuer 0", level: Problem, detail: "must be https", remedy: "mend issuers",
+		},
+		{
+			name: "an issuer without an audience", cause: set(func(in *Installation) { in.Config.Issuers[0].Audience = "" }),
+			where: "issuers issuer 0", level: Problem, detail: "audience", remedy: "mend issuers",
+		},
+		{
+			name: "models without a judge", cause: set(func(in *Installation) { in.Config.Judge = "" }),
 			where: "models judge", level: Hint, detail: "by rules only", remedy: "judge: {model: ALIAS}",
-			mend: func(p *inpatient) { p.in.Config.Judge = "fast"; ask(http.StatusOK)(p); p.in.Config.Judge = "real" }},
-		{name: "a judge that is not there", cause: set(func(in *Installation) { in.Config.Judge = "none" }),
-			where: "models judge", level: Problem, detail: "does not have", remedy: "aliases"},
-		{name: "no models", cause: set(func(in *Installation) { in.Config.Models, in.Config.Judge = nil, "" }),
-			where: "models models", level: Hint, detail: "llm steps cannot run", remedy: "write models"},
-		{name: "a model of an unknown provider", cause: set(func(in *Installation) { in.Config.Models = map[string]model.Model{"fast": {Provider: "oracle"}} }),
-			where: "models models", level: Problem, detail: "models.fast.provider", remedy: "mend models"},
-		{name: "a key that is refused", cause: ask(http.StatusUnauthorized),
-			where: "models real", level: Problem, detail: "refuses the key", remedy: "api_key"},
-		{name: "a model's server that is ill", cause: ask(http.StatusBadGateway),
-			where: "models real", level: Problem, detail: "answers 502", remedy: "base_url"},
+			mend: func(p *inpatient) { p.in.Config.Judge = "fast"; ask(http.StatusOK)(p); p.in.Config.Judge = "real" },
+		},
+		{
+			name: "a judge that is not there", cause: set(func(in *Installation) { in.Config.Judge = "none" }),
+			where: "models judge", level: Problem, detail: "does not have", remedy: "aliases",
+		},
+		{
+			name: "no models", cause: set(func(in *Installation) { in.Config.Models, in.Config.Judge = nil, "" }),
+			where: "models models", level: Hint, detail: "llm steps cannot run", remedy: "write models",
+		},
+		{
+			name: "a model of an unknown provider", cause: set(func(in *Installation) { in.Config.Models = map[string]model.Model{"fast": {Provider: "oracle"}} }),
+			where: "models models", level: Problem, detail: "models.fast.provider", remedy: "mend models",
+		},
+		{
+			name: "a key that is refused", cause: ask(http.StatusUnauthorized),
+			where: "models real", level: Problem, detail: "refuses the key", remedy: "api_key",
+		},
+		{
+			name: "a model's server that is ill", cause: ask(http.StatusBadGateway),
+			where: "models real", level: Problem, detail: "answers 502", remedy: "base_url",
+		},
 		{name: "a model's server that is away", cause: set(func(in *Installation) {
 			in.Config.Models = map[string]model.Model{"fast": {Provider: model.Offline}, "real": {Provider: model.OpenAI, Model: "m", BaseURL: "http://127.0.0.1:1/v1"}}
 		}), where: "models real", level: Problem, detail: "the connection is refused", remedy: "base_url"},
-		{name: "an effect inside that nobody allowed", cause: func(p *inpatient) { reach(kinds.Connection{BaseURL: answering(p, 200)})(p) },
+		{
+			name: "an effect inside that nobody allowed", cause: func(p *inpatient) { reach(kinds.Connection{BaseURL: answering(p, 200)})(p) },
 			where: "connections sink", level: Problem, detail: "loopback", remedy: "private: true",
-			mend: func(p *inpatient) { reach(kinds.Connection{BaseURL: answering(p, 200), Private: true})(p) }},
-		{name: "an effect at the metadata service", cause: reach(kinds.Connection{BaseURL: "http://169.254.169.254/x", Private: true}),
-			where: "connections sink", level: Problem, detail: "metadata", remedy: "never allowed"},
-		{name: "an effect that nobody takes", cause: reach(kinds.Connection{BaseURL: "http://127.0.0.1:1", Private: true}),
-			where: "connections sink", level: Problem, detail: "nobody answers", remedy: "start the service"},
-		{name: "an effect at an unknown host", cause: reach(kinds.Connection{BaseURL: "http://no-such-host.invalid"}),
-			where: "connections sink", level: Problem, detail: "unknown here", remedy: "resolver"},
-		{name: "a connection that is not a URL", cause: reach(kinds.Connection{BaseURL: "sink"}),
-			where: "connections connections", level: Problem, detail: "base_url", remedy: "mend connections"},
+			mend: func(p *inpatient) { reach(kinds.Connection{BaseURL: answering(p, 200), Private: true})(p) },
+		},
+		{
+			name: "an effect at the metadata service", cause: reach(kinds.Connection{BaseURL: "http://169.254.169.254/x", Private: true}),
+			where: "connections sink", level: Problem, detail: "metadata", remedy: "never allowed",
+		},
+		{
+			name: "an effect that nobody takes", cause: reach(kinds.Connection{BaseURL: "http://127.0.0.1:1", Private: true}),
+			where: "connections sink", level: Problem, detail: "nobody answers", remedy: "start the service",
+		},
+		{
+			name: "an effect at an unknown host", cause: reach(kinds.Connection{BaseURL: "http://no-such-host.invalid"}),
+			where: "connections sink", level: Problem, detail: "unknown here", remedy: "resolver",
+		},
+		{
+			name: "a connection that is not a URL", cause: reach(kinds.Connection{BaseURL: "sink"}),
+			where: "connections connections", level: Problem, detail: "base_url", remedy: "mend connections",
+		},
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/custodyhq/custody/internal/devidp"
 	"github.com/custodyhq/custody/store/localpg"
 )
@@ -47,7 +49,7 @@ func TestOperationsPageWorksWordForWord(t *testing.T) {
 			t.Errorf("%s:%d: nothing runs this block", b.file, b.line)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
 	cmd.Dir, cmd.Env = dir, operator(t, server, dir)
@@ -107,7 +109,15 @@ func durable(t *testing.T) *localpg.Server {
 	t.Cleanup(func() { _ = os.RemoveAll(short) })
 	server, err := localpg.Open(t.Context(), localpg.Config{Dir: filepath.Join(short, "pg")})
 	done(t, err)
-	t.Cleanup(func() { done(t, server.Close(context.Background())) })
+	t.Cleanup(func() {
+		// What it would write now is thrown away.
+		if conn, err := pgx.Connect(context.Background(), server.URL); err == nil {
+			_, _ = conn.Exec(context.Background(), "alter system set fsync = off")
+			_, _ = conn.Exec(context.Background(), "select pg_reload_conf()")
+			_ = conn.Close(context.Background())
+		}
+		done(t, server.Close(context.Background()))
+	})
 	return server
 }
 

@@ -56,7 +56,7 @@ func (c *Custody) Serve(ctx context.Context, listener net.Listener) error {
 			_ = l.Close()
 		}
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // asked to end before it began
+			return nil // asked to end before it began
 		}
 		return err
 	}
