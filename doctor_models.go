@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -21,7 +19,7 @@ func (e *examination) models() []look {
 	out := []look{{"models", checkLimit, e.aliases}}
 	for _, alias := range slices.Sorted(maps.Keys(e.cfg.Models)) {
 		m := e.cfg.Models[alias]
-		if m.Provider == model.OpenAI {
+		if m.Provider != model.Offline {
 			out = append(out, look{"models", checkLimit, func(ctx context.Context, s *sheet) { askModel(ctx, s, alias, m) }})
 		}
 	}
@@ -50,39 +48,17 @@ func (e *examination) aliases(_ context.Context, s *sheet) {
 	}
 }
 
+// askModel asks for the list of models, which costs nothing.
 func askModel(ctx context.Context, s *sheet, alias string, m model.Model) {
-	const remedy = "check base_url and api_key of this model, and that this machine reaches it"
+	models, err := model.New(model.Config{Models: map[string]model.Model{alias: m}})
+	if err != nil {
+		return // said by aliases
+	}
+	defer models.Close()
 	if u, err := url.Parse(m.BaseURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		s.hint(alias, "prompts and the key are sent to it in clear", "use https: in base_url")
 	}
-	s.tell(alias, reachable(ctx, m), remedy)
-}
-
-// reachable asks for the list of models, which costs nothing.
-func reachable(ctx context.Context, m model.Model) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.BaseURL+"/models", nil)
-	if err != nil {
-		return errors.New("its base_url cannot be used")
-	}
-	if m.APIKey != "" {
-		key, err := model.Secret(m.APIKey)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+key)
-	}
-	res, err := http.DefaultTransport.RoundTrip(req) // no redirect: the key is for this server
-	if err != nil {
-		return errors.New("its server cannot be reached: " + reason(err))
-	}
-	defer res.Body.Close()
-	if slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden}, res.StatusCode) {
-		return errors.New("its server refuses the key")
-	}
-	if res.StatusCode >= http.StatusInternalServerError {
-		return fmt.Errorf("its server answers %d", res.StatusCode)
-	}
-	return nil
+	s.tell(alias, models.Check(ctx, alias), "check base_url, model and api_key of this alias, and that this machine reaches the provider (docs/models.md)")
 }
 
 func (e *examination) connections() []look {

@@ -427,11 +427,11 @@ func settingsDisorders() []disorder {
 			where: "settings issuer", level: Problem, detail: "not possible with CUSTODY_ENV=production", remedy: "https:",
 		},
 		{
-			name: "an unknown field", cause: func(p *inpatient) { file(p, "judge: {model: fast}\nmodle: {}\n") },
+			name: "an unknown field", cause: func(p *inpatient) { file(p, "limits: {}\nmodle: {}\n") },
 			where: "settings configuration file", level: Problem, detail: ":2:1: ", remedy: "docs/operations.md",
 		},
 		{name: "a file that anybody writes", cause: func(p *inpatient) {
-			file(p, "judge: {model: fast}\n")
+			file(p, "limits: {}\n")
 			must(p.t, os.Chmod(p.in.File, 0o666))
 		}, where: "settings configuration file", level: Problem, detail: "written to by others", remedy: "chmod go-w"},
 		{
@@ -473,10 +473,12 @@ func settingsDisorders() []disorder {
 			path := filepath.Join(p.t.TempDir(), "token")
 			must(p.t, os.WriteFile(path, []byte("x"), 0o600))
 			must(p.t, os.Chmod(path, 0o644))
-			p.in.Config.Models = map[string]model.Model{"fast": {Provider: model.Offline, APIKey: "file:" + path}}
+			server := httptest.NewServer(http.NotFoundHandler())
+			p.t.Cleanup(server.Close)
+			p.in.Config.Connections = map[string]kinds.Connection{"sink": {BaseURL: server.URL, Private: true, Token: "file:" + path}}
 		}, where: "settings secrets", level: Problem, detail: "read by everybody", remedy: "chmod o="},
 		{name: "a secret that is not there", cause: set(func(in *Installation) {
-			in.Config.Models = map[string]model.Model{"fast": {Provider: model.Offline, APIKey: "env:NO_SUCH_VARIABLE_HERE"}}
+			in.Config.Models = map[string]model.Model{"fast": {Provider: model.OpenAI, Model: "m", BaseURL: "http://127.0.0.1:1/v1", APIKey: "env:NO_SUCH_VARIABLE_HERE"}}
 		}), where: "settings secrets", level: Problem, detail: "NO_SUCH_VARIABLE_HERE", remedy: "set the variable"},
 	}
 }
@@ -805,15 +807,15 @@ func outerDisorders() []disorder {
 		},
 		{
 			name: "a key that is refused", cause: ask(http.StatusUnauthorized),
-			where: "models real", level: Problem, detail: "refuses the key", remedy: "api_key",
+			where: "models real", level: Problem, detail: "does not accept our credential", remedy: "api_key",
 		},
 		{
 			name: "a model's server that is ill", cause: ask(http.StatusBadGateway),
-			where: "models real", level: Problem, detail: "answers 502", remedy: "base_url",
+			where: "models real", level: Problem, detail: "status 502", remedy: "base_url",
 		},
 		{name: "a model's server that is away", cause: set(func(in *Installation) {
 			in.Config.Models = map[string]model.Model{"fast": {Provider: model.Offline}, "real": {Provider: model.OpenAI, Model: "m", BaseURL: "http://127.0.0.1:1/v1"}}
-		}), where: "models real", level: Problem, detail: "the connection is refused", remedy: "base_url"},
+		}), where: "models real", level: Problem, detail: "no connection", remedy: "base_url"},
 		{
 			name: "an effect inside that nobody allowed", cause: func(p *inpatient) { reach(kinds.Connection{BaseURL: answering(p, 200)})(p) },
 			where: "connections sink", level: Problem, detail: "loopback", remedy: "private: true",
