@@ -20,7 +20,7 @@ const byProvider = "provider"
 
 func (a *API) logoutRoutes() {
 	register(a, operation{
-		method: http.MethodPost, path: logoutPath, id: "backchannelLogout", who: whoPublic,
+		method: http.MethodPost, path: logoutPath, id: "backchannelLogout", who: whoPublic, status: http.StatusOK,
 		summary: "The provider says that somebody signed out (OpenID Connect Back-Channel Logout 1.0)",
 	}, a.backchannelLogout)
 }
