@@ -91,6 +91,7 @@ func New(cfg Config) (*API, error) {
 	a.router.MethodNotAllowed(a.methodNotAllowed)
 	a.huma = newHuma(a.router, cfg)
 	a.routes()
+	a.describe()
 	if err := a.declared(); err != nil {
 		return nil, err
 	}

@@ -159,7 +159,7 @@ type Status struct {
 	Runs      RunCounts `json:"runs"`
 	Queue     Queue     `json:"queue"`
 	Ledger    Ledger    `json:"ledger"`
-	Notary    *Notary   `json:"notary" doc:"null: there is none"`
+	Notary    *Notary   `json:"notary,omitempty" doc:"absent: there is none"`
 	Figures   Figures   `json:"figures" doc:"of this process, since it started"`
 }
 
