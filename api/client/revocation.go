@@ -25,7 +25,7 @@ type Revocation struct {
 // A NewRevocation says what to revoke.
 type NewRevocation struct {
 	Kind   string // sub, sid, jti, client, run, key
-	Value  string // empty with sid and jti: those of one's own token
+	Value  string // subj_…; the sid or jti, or fp_ and its fingerprint; a client id; run_…; the id of a key
 	Reason string
 	Key    string // idempotency key
 	DryRun bool   // check everything, revoke nothing
@@ -44,7 +44,7 @@ func (c *Client) Revocations(ctx context.Context, kind string) iter.Seq2[Revocat
 func (c *Client) Revoke(ctx context.Context, n NewRevocation) (Revocation, error) {
 	q, err := post("/v1/revocations", struct {
 		Kind   string `json:"kind"`
-		Value  string `json:"value,omitempty"`
+		Value  string `json:"value"`
 		Reason string `json:"reason"`
 	}{n.Kind, n.Value, n.Reason}, n.Key, n.DryRun)
 	if err != nil {
