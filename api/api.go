@@ -67,6 +67,7 @@ type API struct {
 	huma     huma.API
 	public   map[string]bool // paths that need no token
 	closing  chan struct{}
+	strict   map[string]bool // query parameters that cannot be empty
 	once     sync.Once
 	spec     spec
 	ready    readiness
@@ -91,6 +92,7 @@ func New(cfg Config) (*API, error) {
 	a.router.MethodNotAllowed(a.methodNotAllowed)
 	a.huma = newHuma(a.router, cfg)
 	a.routes()
+	a.strict = a.strictParameters()
 	a.describe()
 	if err := a.declared(); err != nil {
 		return nil, err

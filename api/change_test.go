@@ -248,6 +248,16 @@ func TestMethodsMediaTypesAndParametersThatAreNotThere(t *testing.T) {
 		{"DELETE", "/v1/revocations/rev_x?colour=red", "", nil, 400},
 		{"POST", "/v1/audit/verify?colour=red", "", nil, 400},
 		{"GET", "/v1/runs?limit=0", "", nil, 400},
+		{"GET", "/v1/runs?limit=", "", nil, 400},
+		{"GET", "/v1/runs?created_after=", "", nil, 400},
+		{"GET", "/v1/runs?state=", "", nil, 400},
+		{"GET", "/v1/runs?limit=1&limit=2", "", nil, 400},
+		{"GET", "/v1/workflows?name_prefix=&cursor=", "", nil, 200},
+		{"POST", "/v1/runs?dry_run=", `{"workflow": "plain", "input": {"text": "x"}}`, nil, 400},
+		{"POST", "/v1/runs?dry_run", `{"workflow": "plain", "input": {"text": "x"}}`, nil, 400},
+		{"POST", "/v1/runs?dry_run=false&dry_run=true", `{"workflow": "plain", "input": {"text": "x"}}`, nil, 400},
+		{"POST", "/v1/runs?dry_run=yes", `{"workflow": "plain", "input": {"text": "x"}}`, nil, 400},
+		{"POST", "/v1/runs?dry_run=true", `{"workflow": "plain", "input": {"text": "x"}}`, nil, 200},
 		{"GET", "/v1/revocations?kind=x", "", nil, 400},
 	} {
 		got := b.send("alice", c.method, c.path, c.body, c.headers...)

@@ -180,7 +180,53 @@ func describeParameters(op *huma.Operation) {
 		if p.Description == "" {
 			p.Description = known[p.Name]
 		}
+		if pattern := formOf(p); pattern != "" {
+			schema := *p.Schema // huma checks by its own: what has another form is not there, so it is 404 or an empty list
+			schema.Pattern = pattern
+			p.Schema = &schema
+		}
 	}
+}
+
+// formOf is the form of what a parameter holds, where it is more than huma
+// checks.
+func formOf(p *huma.Param) string {
+	ids := map[string]string{"run": "run", "approval": "apr", "revocation": "rev"}
+	s := p.Schema
+	switch {
+	case s == nil || s.Type != huma.TypeString || s.Pattern != "" || s.Format != "" || len(s.Enum) > 0:
+		return ""
+	case p.In == "path" && ids[p.Name] != "":
+		return "^" + ids[p.Name] + "_[0-9a-z]{26}$"
+	case p.In == "path" && p.Name == "hash":
+		return "^[0-9a-f]{64}$"
+	case p.Name == "cursor":
+		return "^[A-Za-z0-9_-]*$"
+	case p.In == "path":
+		return `^[^\x00-\x1f\x7f]+$`
+	case p.In == "query":
+		return `^[^\x00-\x1f\x7f]*$`
+	}
+	return ""
+}
+
+// strictParameters are the query parameters that cannot be empty: numbers,
+// times, and those of a closed list.
+func (a *API) strictParameters() map[string]bool {
+	out := map[string]bool{}
+	for _, item := range a.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, p := range op.Parameters {
+				if p.In == "query" && (p.Schema.Type != huma.TypeString || p.Schema.Format != "" || len(p.Schema.Enum) > 0) {
+					out[p.Name] = true
+				}
+			}
+		}
+	}
+	return out
 }
 
 // headers are those that several answers have.

@@ -31,7 +31,7 @@ func (a *API) systemRoutes() {
 			func(context.Context, caller, *struct{}) (*text, error) {
 				return &text{ContentType: media, Cache: "public, max-age=300", Status: http.StatusOK, Body: body()}, nil
 			})
-		a.response(http.MethodGet, path, http.StatusOK, "OpenAPI 3.1", map[string]*huma.Schema{media: textSchema("OpenAPI 3.1")})
+		a.response(http.MethodGet, path, http.StatusOK, "OpenAPI 3.1", map[string]*huma.Schema{media: {Type: huma.TypeObject, AdditionalProperties: true, Description: "OpenAPI 3.1"}})
 	}
 	describe("getOpenAPI", "/openapi.json", "application/openapi+json", func() []byte { return a.spec.json })
 	describe("getOpenAPIYAML", "/openapi.yaml", "application/openapi+yaml", func() []byte { return a.spec.yaml })
