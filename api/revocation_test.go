@@ -257,3 +257,32 @@ func TestABadLogoutTokenEndsNothing(t *testing.T) {
 		t.Errorf("the harmless twin: %d %s", got.StatusCode, got.body)
 	}
 }
+
+func TestTwoEqualRevocationsAtOnceAreOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token, got := b.token(devidp.TokenRequest{Person: "carol"}), make(chan client.Revocation, 8)
+	for range 8 {
+		go func() {
+			r, err := b.with(token).Revoke(t.Context(), client.NewRevocation{Kind: "client", Value: "x", Reason: "left", Key: "k"})
+			if err != nil {
+				t.Error(err)
+			}
+			got <- r
+		}()
+	}
+	ids, replays := map[string]bool{}, 0
+	for range 8 {
+		r := <-got
+		ids[r.ID] = true
+		if r.Replayed {
+			replays++
+		}
+		if !r.Created {
+			t.Errorf("another status: %+v", r)
+		}
+	}
+	if len(ids) != 1 || replays != 7 || len(b.control(audit.RevocationAdded)) != 1 {
+		t.Errorf("%d revocations, %d replays", len(ids), replays)
+	}
+}
