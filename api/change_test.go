@@ -275,3 +275,24 @@ func TestMethodsMediaTypesAndParametersThatAreNotThere(t *testing.T) {
 		}
 	}
 }
+
+func TestARunIsChangedOnlyInTheVersionThatWasSeen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	waiting := b.submit("asking", `{"text": "x"}`)
+	b.fail.Store(true)
+	failed := b.submit("fragile", `{}`)
+	b.fail.Store(false)
+	for _, c := range []struct{ path, id string }{{"/cancel", waiting.ID}, {"/retry", failed.ID}} {
+		path := "/v1/runs/" + c.id
+		tag := b.send("alice", "GET", path, "").Header.Get("ETag")
+		for _, dry := range []string{"?dry_run=true", ""} {
+			if got := b.send("alice", "POST", path+c.path+dry, `{}`, "If-Match", `"0"`); got.kind(t) != "precondition-failed" {
+				t.Errorf("%s%s: %d %s", c.path, dry, got.StatusCode, got.body)
+			}
+			if got := b.send("alice", "POST", path+c.path+dry, `{}`, "If-Match", tag); got.StatusCode/100 != 2 {
+				t.Errorf("the harmless twin, %s%s: %d %s", c.path, dry, got.StatusCode, got.body)
+			}
+		}
+	}
+}
