@@ -61,18 +61,22 @@ const requestTime = 30 * time.Second
 
 // An API answers HTTP requests. It is safe for concurrent use.
 type API struct {
-	cfg     Config
-	handler http.Handler
-	router  *chi.Mux
-	huma    huma.API
-	public  map[string]bool // paths that need no token
-	closing chan struct{}
-	once    sync.Once
-	spec    spec
-	ready   readiness
-	names   stepNames
-	readers coalescer // audit.read: once a minute and person
-	failed  coalescer // auth.denied: once in ten seconds and reason
+	cfg      Config
+	handler  http.Handler
+	router   *chi.Mux
+	huma     huma.API
+	public   map[string]bool // paths that need no token
+	closing  chan struct{}
+	strict   map[string]bool // query parameters that cannot be empty
+	once     sync.Once
+	spec     spec
+	ready    readiness
+	names    stepNames
+	standing standing
+	readers  coalescer // audit.read: once a minute and person
+	failed   coalescer // auth.denied: once in ten seconds and reason
+
+	verifying chan struct{} // room for one
 }
 
 // New makes an API. It fails if an operation does not say who may call it.
@@ -81,13 +85,15 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	prepareHuma()
-	a := &API{cfg: cfg, public: map[string]bool{}, closing: make(chan struct{})}
+	a := &API{cfg: cfg, public: map[string]bool{}, closing: make(chan struct{}), verifying: make(chan struct{}, 1)}
 	a.readers.every, a.failed.every = time.Minute, 10*time.Second
 	a.router = chi.NewRouter()
 	a.router.NotFound(a.notFound)
 	a.router.MethodNotAllowed(a.methodNotAllowed)
 	a.huma = newHuma(a.router, cfg)
 	a.routes()
+	a.strict = a.strictParameters()
+	a.describe()
 	if err := a.declared(); err != nil {
 		return nil, err
 	}
@@ -119,6 +125,9 @@ func (a *API) routes() {
 	a.approvalRoutes()
 	a.entryRoutes()
 	a.bundleRoutes()
+	a.reportRoutes()
+	a.revocationRoutes()
+	a.logoutRoutes()
 }
 
 // notFound is for paths that no route has. Outside /v1 it is answered without

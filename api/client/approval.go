@@ -41,6 +41,7 @@ type Vote struct {
 	Decision string   `json:"decision"`
 	Digest   string   `json:"digest"`
 	At       Time     `json:"at"`
+	Back     *Time    `json:"withdrawn_at"`      // it was taken back and counts for nothing
 	State    string   `json:"state,omitempty"`   // of the approval after it; only in the answer to Vote
 	Receipt  *Receipt `json:"receipt,omitempty"` // only in the answer to Vote
 
@@ -157,4 +158,16 @@ func (c *Client) Vote(ctx context.Context, b Ballot) (Vote, error) {
 		v.Replayed = replayed(res)
 	}
 	return v, err
+}
+
+// Withdraw takes one's own vote back, as long as the approval is pending. The
+// server asks for what it asks of a vote.
+func (c *Client) Withdraw(ctx context.Context, approval string) (Receipt, error) {
+	return c.remove(ctx, path("v1", "approvals", approval, "votes", "mine"), false)
+}
+
+// MayWithdraw asks whether Withdraw would succeed, and withdraws nothing.
+func (c *Client) MayWithdraw(ctx context.Context, approval string) error {
+	_, err := c.remove(ctx, path("v1", "approvals", approval, "votes", "mine"), true)
+	return err
 }
