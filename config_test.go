@@ -43,7 +43,7 @@ issuers:
     acr: {mfa: mfa, "2": mfa}
     tenant: main
     agents: [custody-agent]
-limits: {submissions_per_minute: 10, reads_per_minute: 60}
+limits: {submissions_per_minute: 10, reads_per_minute: 60, changes_per_minute: 30}
 `
 
 func TestTheFileOfTheAPIPageIsRead(t *testing.T) {

@@ -57,8 +57,8 @@ func (d *diagnosis) settings() {
 	if cfg.KeyDir == "" {
 		d.cfg.KeyDir = defaultKeyDir
 	}
-	if cfg.Limits != (Limits{}) {
-		d.found = append(d.found, Symptom{Name: "limits", OK: true, Detail: "configured, and not enforced by this release: limit requests in front of Custody"})
+	if cfg.Limits == (Limits{}) {
+		d.found = append(d.found, Symptom{Name: "limits", OK: true, Detail: "none: one caller may ask as often as they like; set limits in the configuration file"})
 	}
 }
 

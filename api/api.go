@@ -34,6 +34,8 @@ type Config struct {
 	// details are public.
 	Ready func(ctx context.Context) []Check
 	Log   *slog.Logger
+	// Limits hold callers to a number of requests a minute; zero is none.
+	Limits Limits
 }
 
 func (c *Config) validate() error {
@@ -48,6 +50,9 @@ func (c *Config) validate() error {
 		return errors.New("api config: URL must be the server's own base URL, such as https://custody.example")
 	case len(c.Issuers) == 0:
 		return errors.New("api config: Issuers is empty: without it nobody learns where to sign in")
+	}
+	if err := c.Limits.validate(); err != nil {
+		return err
 	}
 	c.URL = strings.TrimSuffix(c.URL, "/")
 	if c.Log == nil {
@@ -73,6 +78,7 @@ type API struct {
 	names   stepNames
 	readers coalescer // audit.read: once a minute and person
 	failed  coalescer // auth.denied: once in ten seconds and reason
+	gates   gates     // limits
 }
 
 // New makes an API. It fails if an operation does not say who may call it.
