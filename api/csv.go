@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/custodyhq/custody/security/audit"
@@ -17,8 +18,8 @@ type column struct {
 }
 
 // columns are those of text/csv: the entry's place, the flat fields of its body,
-// and the exact body last. New ones go before the body.
-func columns() []column {
+// and the exact body last. New ones go before the body. They are made once.
+var columns = sync.OnceValue(func() []column {
 	return []column{
 		{"at", func(_ audit.Entry, b audit.Body) string { return stampCell(b.AtUS) }},
 		{"log", func(e audit.Entry, _ audit.Body) string { return e.Log }},
@@ -55,7 +56,7 @@ func columns() []column {
 		{"hash", func(e audit.Entry, _ audit.Body) string { return e.Hash.String() }},
 		{"body", func(e audit.Entry, _ audit.Body) string { return e.Body }},
 	}
-}
+})
 
 // csvHead is the header row.
 func csvHead() []byte {

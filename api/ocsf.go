@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"strings"
+	"sync"
 
 	"github.com/custodyhq/custody/security/audit"
 )
@@ -37,8 +38,8 @@ type ocsfKind struct {
 	severity        int // of an entry whose outcome is a failure, or always for a finding
 }
 
-// ocsfKinds has every action of the catalogue; a test says so.
-func ocsfKinds() map[audit.Action]ocsfKind {
+// ocsfKinds has every action of the catalogue; a test says so. It is made once.
+var ocsfKinds = sync.OnceValue(func() map[audit.Action]ocsfKind {
 	return map[audit.Action]ocsfKind{
 		audit.RunSubmitted:       {ocsfAPI, ocsfCreate, ocsfLow},
 		audit.StepIntent:         {ocsfAPI, ocsfOther, ocsfLow},
@@ -73,7 +74,7 @@ func ocsfKinds() map[audit.Action]ocsfKind {
 		audit.RevocationAdded:    {ocsfAPI, ocsfCreate, ocsfMedium},
 		audit.RevocationLifted:   {ocsfAPI, ocsfDelete, ocsfMedium},
 	}
-}
+})
 
 // An OCSFEvent is an entry in the words of the Open Cybersecurity Schema
 // Framework, for systems that collect security events. It has no hash of its own:
