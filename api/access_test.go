@@ -134,7 +134,7 @@ func TestPublicRoutesNeedNoToken(t *testing.T) {
 	b := setup(t)
 	for path, want := range map[string]int{
 		"/livez": 200, "/readyz": 200, "/openapi.json": 200, "/openapi.yaml": 200, "/.well-known/oauth-protected-resource": 200,
-		"/": 404, "/docs": 404, "/schemas/Run.json": 404, "/openapi-3.0.json": 404, "//v1/runs": 404, "/v1": 401, "/v1/": 401, "/livez/": 404,
+		"/docs": 200, "/": 404, "/docs/": 404, "/schemas/Run.json": 404, "/openapi-3.0.json": 404, "//v1/runs": 404, "/v1": 401, "/v1/": 401, "/livez/": 404,
 		"/v1/../livez": 401, "/v10/runs": 404,
 	} {
 		got := b.send("", "GET", path, "")

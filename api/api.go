@@ -66,19 +66,20 @@ const requestTime = 30 * time.Second
 
 // An API answers HTTP requests. It is safe for concurrent use.
 type API struct {
-	cfg     Config
-	handler http.Handler
-	router  *chi.Mux
-	huma    huma.API
-	public  map[string]bool // paths that need no token
-	closing chan struct{}
-	once    sync.Once
-	spec    spec
-	ready   readiness
-	names   stepNames
-	readers coalescer // audit.read: once a minute and person
-	failed  coalescer // auth.denied: once in ten seconds and reason
-	gates   gates     // limits
+	cfg       Config
+	handler   http.Handler
+	router    *chi.Mux
+	huma      huma.API
+	public    map[string]bool // paths that need no token
+	closing   chan struct{}
+	once      sync.Once
+	spec      spec
+	reference reference
+	ready     readiness
+	names     stepNames
+	readers   coalescer // audit.read: once a minute and person
+	failed    coalescer // auth.denied: once in ten seconds and reason
+	gates     gates     // limits
 }
 
 // New makes an API. It fails if an operation does not say who may call it.
@@ -99,6 +100,9 @@ func New(cfg Config) (*API, error) {
 	}
 	if err := a.spec.make(a.huma.OpenAPI()); err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
+	}
+	if err := a.reference.make(a.spec.json); err != nil {
+		return nil, fmt.Errorf("write the API's reference: %w", err)
 	}
 	a.handler = a.recovering(a.identifying(a.securing(a.authenticating(a.limiting(a.router)))))
 	return a, nil
@@ -125,6 +129,7 @@ func (a *API) routes() {
 	a.approvalRoutes()
 	a.entryRoutes()
 	a.bundleRoutes()
+	a.referenceRoutes()
 }
 
 // notFound is for paths that no route has. Outside /v1 it is answered without
