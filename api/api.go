@@ -80,6 +80,8 @@ type API struct {
 	readers   coalescer // audit.read: once a minute and person
 	failed    coalescer // auth.denied: once in ten seconds and reason
 	gates     gates     // limits
+
+	verifying chan struct{} // room for one
 }
 
 // New makes an API. It fails if an operation does not say who may call it.
@@ -88,7 +90,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	prepareHuma()
-	a := &API{cfg: cfg, public: map[string]bool{}, closing: make(chan struct{})}
+	a := &API{cfg: cfg, public: map[string]bool{}, closing: make(chan struct{}), verifying: make(chan struct{}, 1)}
 	a.readers.every, a.failed.every = time.Minute, 10*time.Second
 	a.router = chi.NewRouter()
 	a.router.NotFound(a.notFound)
@@ -129,6 +131,9 @@ func (a *API) routes() {
 	a.approvalRoutes()
 	a.entryRoutes()
 	a.bundleRoutes()
+	a.reportRoutes()
+	a.revocationRoutes()
+	a.logoutRoutes()
 	a.referenceRoutes()
 }
 

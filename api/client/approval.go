@@ -158,3 +158,15 @@ func (c *Client) Vote(ctx context.Context, b Ballot) (Vote, error) {
 	}
 	return v, err
 }
+
+// Withdraw takes one's own vote back, as long as the approval is pending. The
+// server asks for what it asks of a vote.
+func (c *Client) Withdraw(ctx context.Context, approval string) (Receipt, error) {
+	return c.remove(ctx, path("v1", "approvals", approval, "votes", "mine"), false)
+}
+
+// MayWithdraw asks whether Withdraw would succeed, and withdraws nothing.
+func (c *Client) MayWithdraw(ctx context.Context, approval string) error {
+	_, err := c.remove(ctx, path("v1", "approvals", approval, "votes", "mine"), true)
+	return err
+}

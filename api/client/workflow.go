@@ -103,3 +103,31 @@ func (c *Client) WorkflowSource(ctx context.Context, name, digest string) ([]byt
 func (c *Client) WorkflowVersions(ctx context.Context, name string) iter.Seq2[Workflow, error] {
 	return all[Workflow](ctx, c, path("v1", "workflows", name, "versions"), url.Values{})
 }
+
+// Choose makes a registered version the current one. With ifMatch, the digest
+// that is thought to be current now, it fails with precondition-failed if
+// another one is; empty means whatever it is.
+func (c *Client) Choose(ctx context.Context, name, digest, ifMatch string) (Workflow, error) {
+	return c.choose(ctx, name, digest, ifMatch, false)
+}
+
+// MayChoose asks whether Choose would succeed, and changes nothing.
+func (c *Client) MayChoose(ctx context.Context, name, digest, ifMatch string) (Workflow, error) {
+	return c.choose(ctx, name, digest, ifMatch, true)
+}
+
+func (c *Client) choose(ctx context.Context, name, digest, ifMatch string, dryRun bool) (Workflow, error) {
+	q, err := post(path("v1", "workflows", name, "current"), struct {
+		Digest string `json:"digest"`
+	}{digest}, "", dryRun)
+	if err != nil {
+		return Workflow{}, err
+	}
+	q.method = http.MethodPut
+	if ifMatch != "" {
+		q.header.Set("If-Match", `"`+ifMatch+`"`)
+	}
+	var w Workflow
+	_, err = c.json(ctx, q, &w)
+	return w, err
+}
