@@ -213,9 +213,9 @@ func ocsfOf(e audit.Entry) OCSFEvent {
 func (e *OCSFEvent) judge(kind ocsfKind, outcome string) {
 	e.StatusID, e.Status, e.SeverityID = 99, outcome, ocsfInformational
 	switch outcome {
-	case "ok", "approve":
+	case "ok", "approve", "intact":
 		e.StatusID, e.Status = 1, "Success"
-	case "error", "denied", "blocked", "withheld", "altered":
+	case "error", "denied", "blocked", "withheld", "altered", "broken":
 		e.StatusID, e.Status, e.SeverityID = 2, "Failure", kind.severity
 	case "unknown":
 		e.StatusID, e.Status, e.SeverityID = 0, "Unknown", kind.severity
