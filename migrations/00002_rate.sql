@@ -39,7 +39,9 @@ begin
   now := coalesce(now, (extract(epoch from clock_timestamp()) * 1000000)::bigint);
   n := cardinality(e);
   for i in 1..n loop
-    e[i] := least(e[i], now); -- the clock was set back: what it admitted counts from now, so never too short
+    if e[i] > now then
+      e[i] := now; -- the clock was set back: what it admitted counts from now, so never too short
+    end if;
     if e[i] <= now - span then
       alive := i + 1;
     else
