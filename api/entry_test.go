@@ -50,8 +50,13 @@ func TestEntriesComeAsTheClientAsks(t *testing.T) {
 		}
 	}
 	for _, bad := range []struct{ path, accept string }{
-		{path + "?schema=ocsf", "text/csv"}, {path + "?schema=ecs", ""}, {path + "?min_index=x", ""}, {path + "?from=yesterday", ""}, {path + "?limit=0x", ""},
-		{path + "?nonsense=1", ""}, {path + "?cursor=x", ""},
+		{path + "?schema=ocsf", "text/csv"},
+		{path + "?schema=ecs", ""},
+		{path + "?min_index=x", ""},
+		{path + "?from=yesterday", ""},
+		{path + "?limit=0x", ""},
+		{path + "?nonsense=1", ""},
+		{path + "?cursor=x", ""},
 	} {
 		got := b.send("audrey", "GET", bad.path, "", "Accept", bad.accept)
 		if p := got.problem(t); p.Status != 400 || len(p.Errors) == 0 {
@@ -78,6 +83,13 @@ func TestACursorOfEntriesBindsItsFilters(t *testing.T) {
 	for _, other := range []string{"", "&run=" + run.ID + "&action=run.closed", "&run=" + run.ID + "&min_index=1", "&run=" + run.ID + "&to=2030-01-01T00:00:00Z"} {
 		if got := b.send("audrey", "GET", at+other, ""); got.StatusCode != 400 {
 			t.Errorf("%s: %d", other, got.StatusCode)
+		}
+	}
+	var whole Page[client.Entry]
+	b.send("audrey", "GET", "/v1/audit/entries?limit=2", "").decode(t, &whole)
+	for other, want := range map[string]int{"": 200, "&min_index=1": 400} {
+		if got := b.send("audrey", "GET", "/v1/audit/entries?cursor="+*whole.Next+other, ""); got.StatusCode != want {
+			t.Errorf("a whole tenant's%s: %d", other, got.StatusCode)
 		}
 	}
 	if got := b.send("alice", "GET", at+"&run="+run.ID, ""); got.StatusCode != 400 { // who sees less has other filters
