@@ -77,6 +77,7 @@ type API struct {
 	reference reference
 	ready     readiness
 	names     stepNames
+	standing  standing
 	readers   coalescer // audit.read: once a minute and person
 	failed    coalescer // auth.denied: once in ten seconds and reason
 	gates     gates     // limits
@@ -97,6 +98,7 @@ func New(cfg Config) (*API, error) {
 	a.router.MethodNotAllowed(a.methodNotAllowed)
 	a.huma = newHuma(a.router, cfg)
 	a.routes()
+	a.describe()
 	if err := a.declared(); err != nil {
 		return nil, err
 	}

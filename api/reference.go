@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed" // the page's template and style
@@ -75,6 +76,7 @@ type document3 struct {
 	Info struct {
 		Title, Version, Description string
 	}
+	Tags       []struct{ Name string }
 	Paths      map[string]map[string]documented
 	Components struct {
 		Schemas map[string]schema
@@ -86,6 +88,7 @@ type documented struct {
 	ID          string `json:"operationId"`
 	Summary     string
 	Description string
+	Tags        []string
 	Who         string `json:"x-custody-who"`
 	Parameters  []struct {
 		Name, In, Description string
@@ -100,6 +103,7 @@ type documented struct {
 		Description string
 		Content     map[string]media
 		Headers     map[string]any
+		Problems    []string `json:"x-custody-problems"`
 	}
 }
 
@@ -136,12 +140,13 @@ type schema struct {
 // What the template shows.
 type (
 	referencePage struct {
-		Title, Version, Description string
-		Prefix                      string // of problem types
-		CSS                         template.CSS
-		Nouns                       []referenceNoun
-		Problems                    []problemType
-		Schemas                     []referenceContent
+		Title, Version string
+		Description    [][]segment // a paragraph each
+		Prefix         string      // of problem types
+		CSS            template.CSS
+		Nouns          []referenceNoun
+		Problems       []referenceProblem
+		Schemas        []referenceContent
 	}
 	referenceNoun struct {
 		ID, Name   string
@@ -172,6 +177,7 @@ type (
 		Description []segment
 		Contents    []referenceContent
 		Headers     []string
+		Problems    []string // types; Description says the same
 	}
 	// A segment of a text: as it is, or as code.
 	segment struct {
@@ -184,9 +190,9 @@ type (
 
 func (d document3) page() referencePage {
 	p := referencePage{
-		Title: d.Info.Title, Version: d.Info.Version, Description: d.Info.Description, Prefix: typePrefix,
+		Title: d.Info.Title, Version: d.Info.Version, Description: paragraphs(d.Info.Description), Prefix: typePrefix,
 		CSS:      template.CSS(referenceCSS), // ours, and whole: its digest is in the policy
-		Problems: problemTypes(), Nouns: d.nouns(),
+		Problems: explained(), Nouns: d.nouns(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Components.Schemas)) {
 		s := d.Components.Schemas[name]
@@ -197,50 +203,39 @@ func (d document3) page() referencePage {
 	return p
 }
 
-// nouns are the operations by what they are about, in the order in which people
-// meet them.
+// nouns are the operations by what they are about, in the document's order.
 func (d document3) nouns() []referenceNoun {
-	order := []string{"workflows", "runs", "approvals", "audit", "principals", "system"}
-	names := map[string]string{"workflows": "Workflows", "runs": "Runs", "approvals": "Approvals", "audit": "Audit", "principals": "Principals and revocations", "system": "System"}
 	by := map[string][]referenceOperation{}
 	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
 		for _, method := range []string{"get", "post", "put", "delete", "patch"} {
-			if op, ok := d.Paths[path][method]; ok {
-				noun := nounOf(path)
-				by[noun] = append(by[noun], d.operation(strings.ToUpper(method), path, op))
+			op, ok := d.Paths[path][method]
+			if !ok {
+				continue
 			}
+			tag := other
+			if len(op.Tags) > 0 && slices.ContainsFunc(d.Tags, func(t struct{ Name string }) bool { return t.Name == op.Tags[0] }) {
+				tag = op.Tags[0]
+			}
+			by[tag] = append(by[tag], d.operation(strings.ToUpper(method), path, op))
 		}
 	}
 	var out []referenceNoun
-	for _, id := range order {
-		if len(by[id]) > 0 {
-			out = append(out, referenceNoun{ID: id, Name: names[id], Operations: by[id]})
+	for _, tag := range append(slices.Clone(d.Tags), struct{ Name string }{other}) {
+		if len(by[tag.Name]) > 0 {
+			out = append(out, referenceNoun{ID: "noun-" + strings.ToLower(tag.Name), Name: tag.Name, Operations: by[tag.Name]})
 		}
 	}
 	return out
 }
 
-// nounOf says what a path is about; what has no noun of its own is the system's.
-func nounOf(path string) string {
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/v1/"), "/")
-	switch {
-	case slices.Contains([]string{"workflows", "runs", "approvals", "audit"}, first) && strings.HasPrefix(path, "/v1/"):
-		return first
-	case slices.Contains([]string{"/v1/me", "/oidc/backchannel-logout"}, path), first == "revocations":
-		return "principals"
-	}
-	return "system"
-}
+// other is the noun of an operation that names none.
+const other = "Other"
 
 func (d document3) operation(method, path string, op documented) referenceOperation {
 	out := referenceOperation{
 		ID: op.ID, Method: method, Path: path, Short: strings.TrimPrefix(path, "/v1"), Summary: op.Summary, Who: whoMay(op.Who), Curl: d.curl(method, path, op),
 	}
-	for text := range strings.SplitSeq(op.Description, "\n\n") {
-		if strings.TrimSpace(text) != "" {
-			out.Description = append(out.Description, segments(text))
-		}
-	}
+	out.Description = paragraphs(op.Description)
 	for _, p := range op.Parameters {
 		text := p.Description
 		if text == "" {
@@ -256,7 +251,12 @@ func (d document3) operation(method, path string, op documented) referenceOperat
 	}
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
 		r := op.Responses[status]
-		a := referenceAnswer{Status: status, Class: status[:1], Description: segments(r.Description), Headers: slices.Sorted(maps.Keys(r.Headers))}
+		a := referenceAnswer{Status: status, Class: status[:1], Description: segments(r.Description), Problems: r.Problems}
+		for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+			if !slices.Contains([]string{"Request-Id", "RateLimit", "RateLimit-Policy"}, name) { // every answer's
+				a.Headers = append(a.Headers, name)
+			}
+		}
 		if status == "default" {
 			a.Status, a.Class = "else", "0"
 		}
@@ -388,6 +388,16 @@ func (s schema) limits() string {
 	return strings.Join(out, "; ")
 }
 
+// paragraphs are separated by empty lines.
+func paragraphs(text string) (out [][]segment) {
+	for one := range strings.SplitSeq(text, "\n\n") {
+		if strings.TrimSpace(one) != "" {
+			out = append(out, segments(one))
+		}
+	}
+	return out
+}
+
 // segments tells code in back quotes from the text around it.
 func segments(text string) []segment {
 	var out []segment
@@ -483,37 +493,51 @@ func (d document3) value(s schema, depth int) any {
 	return map[string]any{}
 }
 
-// A problemType is one of the types that clients switch on.
-type problemType struct {
+// A referenceProblem is a row of the table of problem types.
+type referenceProblem struct {
 	Kind        string
 	Status      int
 	Why, Remedy string
 }
 
-// problemTypes are all of them; a test finds one that is missing.
-func problemTypes() []problemType {
-	return []problemType{
-		{"malformed", 400, "The request is not what this page describes: JSON that cannot be read, an unknown field or parameter, a value outside its limits, a cursor of another list.", "Mend what errors names; pointer says where."},
-		{"unauthenticated", 401, "No token was sent, or one that does not hold: expired, for another audience, revoked.", "Sign in again; WWW-Authenticate says why and where."},
-		{"step-up-required", 401, "The operation needs a person with a second factor who signed in within the last 5 minutes.", "Sign in again with a second factor and repeat the request."},
-		{"denied", 403, "The caller may not do this. The denial is in the ledger; receipt says where.", "Ask for the role that detail names."},
-		{"not-eligible", 403, "The caller may not vote on this approval; reasons says why.", "Let somebody vote whom the approval's rule names."},
-		{"not-found", 404, "There is no such resource, or the caller may not see it.", "Check the id and who you are signed in as."},
-		{"method-not-allowed", 405, "The resource does not have this method.", "Use one that Allow names."},
-		{"run-closed", 409, "The run has ended.", "Submit a new run, or retry a failed one."},
-		{"run-not-failed", 409, "Only a failed run can be retried.", "Wait until the run has ended, or submit a new one."},
-		{"approval-closed", 409, "The approval was decided, has expired or was withdrawn.", "Nothing: there is nothing left to decide."},
-		{"digest-stale", 409, "The digest is not the one of this approval.", "Look at what is shown again and vote with its digest."},
-		{"already-voted", 409, "The caller has voted on this approval.", "Nothing, or withdraw the vote before the quorum."},
-		{"erased", 410, "The content is not there any more; its entries still are.", "Nothing: erasure is for ever."},
-		{"precondition-failed", 412, "The object is not the version that If-Match names.", "Read it again and repeat the change if it still makes sense."},
-		{"too-large", 413, "The body is larger than this operation reads, or the change larger than one commit.", "Send less."},
-		{"unsupported-media-type", 415, "The body's Content-Type is not one of those that the operation reads.", "Send one of those named at the operation."},
-		{"invalid-input", 422, "The input does not fit the workflow's schema.", "Mend the fields that errors names."},
-		{"invalid-workflow", 422, "The definition does not hold; errors has line, column and excerpt.", "Mend the definition; custody workflow validate says the same offline."},
-		{"idempotency-mismatch", 422, "The Idempotency-Key was used with another request.", "Use a new key for a new request."},
-		{"rate-limited", 429, "The caller has used up the limit of this route; detail says which.", "Wait as many seconds as Retry-After says."},
-		{"internal", 500, "Something went wrong that should not.", "Tell the operator the request_id: the log knows more."},
-		{"unavailable", 503, "The database or the provider cannot be reached just now.", "Try again after Retry-After, with the same Idempotency-Key."},
+// explained are all problem types by status. The one that is not about a
+// resource's operations, and so not in the document, comes along.
+func explained() []referenceProblem {
+	out := []referenceProblem{{"method-not-allowed", http.StatusMethodNotAllowed, "the resource does not have this method", remedies()["method-not-allowed"]}}
+	for kind, t := range problemTypes() {
+		out = append(out, referenceProblem{kind, t.status, t.why, remedies()[kind]})
+	}
+	slices.SortFunc(out, func(a, b referenceProblem) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Kind, b.Kind))
+	})
+	return out
+}
+
+// remedies say what to do about each problem type; a test finds one that is
+// missing.
+func remedies() map[string]string {
+	return map[string]string{
+		"malformed":              "Mend what errors names; pointer says where.",
+		"unauthenticated":        "Sign in again; WWW-Authenticate says why and where.",
+		"step-up-required":       "Sign in again with a second factor and repeat the request.",
+		"denied":                 "Ask for the role that detail names; the denial is in the ledger where receipt says.",
+		"not-eligible":           "Let somebody vote whom the approval's rule names.",
+		"not-found":              "Check the id, and as whom you are signed in.",
+		"method-not-allowed":     "Use a method that Allow names.",
+		"run-closed":             "Submit a new run, or retry a failed one.",
+		"run-not-failed":         "Wait until the run has ended, or submit a new one.",
+		"approval-closed":        "Nothing: there is nothing left to decide.",
+		"digest-stale":           "Look at what is shown again and vote with its digest.",
+		"already-voted":          "Nothing, or withdraw the vote before the quorum.",
+		"erased":                 "Nothing: erasure is for ever, and the entries stay.",
+		"precondition-failed":    "Read the object again and repeat the change if it still makes sense.",
+		"too-large":              "Send less.",
+		"unsupported-media-type": "Send one of the media types named at the operation.",
+		"invalid-input":          "Mend the fields that errors names.",
+		"invalid-workflow":       "Mend the definition; custody workflow validate says the same offline.",
+		"idempotency-mismatch":   "Use a new key for a new request.",
+		"rate-limited":           "Wait as many seconds as Retry-After says.",
+		"internal":               "Tell the operator the request_id: the log knows more.",
+		"unavailable":            "Try again after Retry-After, with the same Idempotency-Key.",
 	}
 }

@@ -147,7 +147,7 @@ func tsPlain(kind string, s schema) string {
 
 func TestTheDescriptionMakesTypesForEveryOperationAndObject(t *testing.T) {
 	t.Parallel()
-	d, _ := described(t)
+	d, _ := document(t)
 	text := typescript(d)
 	for path, item := range d.Paths {
 		for method, op := range item {
