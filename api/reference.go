@@ -366,7 +366,7 @@ func (s schema) limits() string {
 		n    *int
 		text string
 	}{
-		{s.MinLength, "at least %d characters"}, {s.MaxLength, "at most %d characters"}, {s.MinItems, "at least %d items"}, {s.MaxItems, "at most %d items"},
+		{s.MinLength, "length from %d"}, {s.MaxLength, "length at most %d"}, {s.MinItems, "items from %d"}, {s.MaxItems, "items at most %d"},
 	} {
 		if l.n != nil {
 			add(l.text, *l.n)

@@ -174,7 +174,7 @@ func TestLimitsAndTypesAreInWords(t *testing.T) {
 		`{"type": "array", "items": {"$ref": "#/components/schemas/Run"}}`:      "list of Run: ",
 		`{"type": "string", "enum": ["a", "b"], "default": "a"}`:                "string: one of: a, b; default a",
 		`{"anyOf": [{"type": "string"}, {"$ref": "#/components/schemas/Run"}]}`: "string or Run: ",
-		`{"type": "string", "minLength": 1, "maxLength": 5, "pattern": "^x$"}`:  "string: at least 1 characters; at most 5 characters; pattern ^x$",
+		`{"type": "string", "minLength": 1, "maxLength": 5, "pattern": "^x$"}`:  "string: length from 1; length at most 5; pattern ^x$",
 		`{}`: "any JSON: ",
 	} {
 		var s schema
