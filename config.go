@@ -55,11 +55,27 @@ type Config struct {
 	NotifySocket string
 }
 
-// Limits are those of the configuration file. This release reads and does not
-// enforce them; New says so in the log when they are set.
+// Limits are how many requests a minute each person may make with one program
+// at one route, counted over all processes. Zero is no limit.
 type Limits struct {
-	SubmissionsPerMinute int `yaml:"submissions_per_minute"`
-	ReadsPerMinute       int `yaml:"reads_per_minute"`
+	SubmissionsPerMinute int `yaml:"submissions_per_minute"` // of runs, retries included
+	ReadsPerMinute       int `yaml:"reads_per_minute"`       // every GET
+	ChangesPerMinute     int `yaml:"changes_per_minute"`     // every other POST, PUT and DELETE
+}
+
+// validate names the field as the configuration file spells it.
+func (l Limits) validate() error {
+	for _, f := range []struct {
+		name string
+		n    int
+	}{
+		{"submissions_per_minute", l.SubmissionsPerMinute}, {"reads_per_minute", l.ReadsPerMinute}, {"changes_per_minute", l.ChangesPerMinute},
+	} {
+		if f.n < 0 || f.n > 1_000_000 {
+			return errors.New("limits: " + f.name + " must be from 1 to 1000000 requests a minute, or 0 for no limit")
+		}
+	}
+	return nil
 }
 
 // The environment variables of a process.
@@ -284,6 +300,9 @@ func (c *Config) validate() error {
 		}
 	}
 	if err := c.validateListen(); err != nil {
+		return err
+	}
+	if err := c.Limits.validate(); err != nil {
 		return err
 	}
 	if c.Drain < 0 || c.Workers < 0 {

@@ -43,7 +43,7 @@ issuers:
     acr: {mfa: mfa, "2": mfa}
     tenant: main
     agents: [custody-agent]
-limits: {submissions_per_minute: 10, reads_per_minute: 60}
+limits: {submissions_per_minute: 10, reads_per_minute: 60, changes_per_minute: 30}
 `
 
 func TestTheFileOfTheAPIPageIsRead(t *testing.T) {
@@ -60,7 +60,7 @@ func TestTheFileOfTheAPIPageIsRead(t *testing.T) {
 			Profile: []string{"rfc9068", "keycloak"}, Roles: []string{"/realm_access/roles"}, ACR: map[string]string{"mfa": "mfa", "2": "mfa"},
 			Tenant: "main", Agents: []string{"custody-agent"},
 		}},
-		Limits: Limits{SubmissionsPerMinute: 10, ReadsPerMinute: 60},
+		Limits: Limits{SubmissionsPerMinute: 10, ReadsPerMinute: 60, ChangesPerMinute: 30},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -153,6 +153,8 @@ func TestAConfigThatIsNotSafeIsRefused(t *testing.T) {
 			c.InsecureHTTP, c.Production, c.TLSCert, c.TLSKey, c.Issuers[0].Issuer = false, true, "c", "k", "http://127.0.0.1:1"
 		},
 		"a drain that is not possible": func(c *Config) { c.Drain = -1 },
+		"less than no limit":           func(c *Config) { c.Limits.ReadsPerMinute = -1 },
+		"a limit that is none":         func(c *Config) { c.Limits.ChangesPerMinute = 2_000_000 },
 	} {
 		c := good()
 		change(&c)
@@ -164,6 +166,7 @@ func TestAConfigThatIsNotSafeIsRefused(t *testing.T) {
 		"TLS for others":    func(c *Config) { c.InsecureHTTP, c.Listen, c.TLSCert, c.TLSKey = false, "0.0.0.0:1", "c", "k" },
 		"TLS in production": func(c *Config) { c.InsecureHTTP, c.Production, c.TLSCert, c.TLSKey = false, true, "c", "k" },
 		"IPv6 loopback":     func(c *Config) { c.Listen = "[::1]:1" },
+		"limits":            func(c *Config) { c.Limits = Limits{SubmissionsPerMinute: 1, ReadsPerMinute: 1_000_000} },
 	} {
 		c := good()
 		change(&c)

@@ -72,9 +72,6 @@ func build(ctx context.Context, cfg Config, away func(*Custody) error) (*Custody
 		c.db.Close()
 		return nil, err
 	}
-	if cfg.Limits != (Limits{}) {
-		cfg.Log.WarnContext(ctx, "limits are configured but not enforced by this release")
-	}
 	return c, nil
 }
 
@@ -122,9 +119,15 @@ func (c *Custody) assemble(ctx context.Context) error {
 	}
 	c.api, err = api.New(api.Config{
 		Engine: c.engine, Store: c.db, Verifier: c.verify, URL: c.cfg.URL, Issuers: issuers, Version: c.cfg.Version,
-		Ready: c.ready, Log: c.cfg.Log,
+		Ready: c.ready, Log: c.cfg.Log, Limits: c.limits(),
 	})
 	return err
+}
+
+// limits are the configuration's, in the API's words.
+func (c *Custody) limits() api.Limits {
+	l := c.cfg.Limits
+	return api.Limits{Submissions: l.SubmissionsPerMinute, Reads: l.ReadsPerMinute, Changes: l.ChangesPerMinute}
 }
 
 // open connects, and tries again for as long as the database is away.

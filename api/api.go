@@ -34,6 +34,8 @@ type Config struct {
 	// details are public.
 	Ready func(ctx context.Context) []Check
 	Log   *slog.Logger
+	// Limits hold callers to a number of requests a minute; zero is none.
+	Limits Limits
 }
 
 func (c *Config) validate() error {
@@ -49,6 +51,9 @@ func (c *Config) validate() error {
 	case len(c.Issuers) == 0:
 		return errors.New("api config: Issuers is empty: without it nobody learns where to sign in")
 	}
+	if err := c.Limits.validate(); err != nil {
+		return err
+	}
 	c.URL = strings.TrimSuffix(c.URL, "/")
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -61,20 +66,22 @@ const requestTime = 30 * time.Second
 
 // An API answers HTTP requests. It is safe for concurrent use.
 type API struct {
-	cfg      Config
-	handler  http.Handler
-	router   *chi.Mux
-	huma     huma.API
-	public   map[string]bool // paths that need no token
-	closing  chan struct{}
-	strict   map[string]bool // query parameters that cannot be empty
-	once     sync.Once
-	spec     spec
-	ready    readiness
-	names    stepNames
-	standing standing
-	readers  coalescer // audit.read: once a minute and person
-	failed   coalescer // auth.denied: once in ten seconds and reason
+	cfg       Config
+	handler   http.Handler
+	router    *chi.Mux
+	huma      huma.API
+	public    map[string]bool // paths that need no token
+	closing   chan struct{}
+	strict    map[string]bool // query parameters that cannot be empty
+	once      sync.Once
+	spec      spec
+	reference reference
+	ready     readiness
+	names     stepNames
+	standing  standing
+	readers   coalescer // audit.read: once a minute and person
+	failed    coalescer // auth.denied: once in ten seconds and reason
+	gates     gates     // limits
 
 	verifying chan struct{} // room for one
 }
@@ -99,6 +106,9 @@ func New(cfg Config) (*API, error) {
 	}
 	if err := a.spec.make(a.huma.OpenAPI()); err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
+	}
+	if err := a.reference.make(a.spec.json); err != nil {
+		return nil, fmt.Errorf("write the API's reference: %w", err)
 	}
 	a.handler = a.recovering(a.identifying(a.securing(a.authenticating(a.limiting(a.router)))))
 	return a, nil
@@ -128,6 +138,7 @@ func (a *API) routes() {
 	a.reportRoutes()
 	a.revocationRoutes()
 	a.logoutRoutes()
+	a.referenceRoutes()
 }
 
 // notFound is for paths that no route has. Outside /v1 it is answered without

@@ -91,7 +91,7 @@ func described() map[string]notes {
 		"getApprovalShown":     {approvals, "The content that voters decide on, with salts, so that a client recomputes every commitment and the digest. For whoever may vote or could before they did. Writes approval.viewed before anything is sent.", []string{"denied", "not-found", "erased"}},
 		"vote":                 {approvals, "Approves or rejects. For people whom the rule admits, with a second factor, signed in within five minutes. A rejection rejects at once; as many distinct people as the quorum approve. Writes approval.voted with the signed vote, and approval.closed if it decides." + rehearses, []string{"step-up-required", "denied", "not-eligible", "not-found", "approval-closed", "digest-stale", "already-voted", "precondition-failed", "idempotency-mismatch"}},
 		"withdrawVote":         {approvals, "Takes one's own approval back as long as the quorum is not reached; the vote then counts for nothing, for ever, and its voter may vote again. For the voter, with a second factor, signed in within five minutes. Without a vote that counts it is 404, also when it was withdrawn before. Writes approval.voted with the outcome withdraw." + rehearses, []string{"step-up-required", "denied", "not-found", "approval-closed", "precondition-failed"}},
-		"listEntries":          {ledger, "Entries of the ledger, oldest first. The role auditor sees all, everybody else those of their own runs. Writes audit.read, once a minute and person.", nil},
+		"listEntries":          {ledger, "Entries of the ledger, oldest first: as a list, or with Accept: application/x-ndjson one a line, or with Accept: text/csv as a table, the last two whole unless limit is given. With schema=ocsf each entry is an event of the Open Cybersecurity Schema Framework. The role auditor sees all, everybody else those of their own runs. Writes audit.read, once a minute and person.", nil},
 		"getEntry":             {ledger, "The entry with this hash. For the role auditor, and for the owner of the run that it is about. The ETag is the hash. Writes audit.read, once a minute and person.", []string{"not-found"}},
 		"getBundle":            {ledger, "Evidence to take away and verify offline: of one run, of a person's runs, of a time, or of the whole ledger. For the role auditor, and for the owner of the runs. Writes audit.exported before anything is sent.", []string{"denied", "not-found"}},
 		"verifyRecord":         {ledger, "Verifies the live record read-only, or a posted bundle of at most 64 MiB: a convenience, never the proof, which is custody audit verify on a machine of one's own. Needs the role auditor. It may take minutes; a process makes one at a time. Writes audit.verified with the verdict. It changes nothing, so it has no dry_run, and an Idempotency-Key makes no difference. What is no bundle is a broken one.", []string{"denied"}},
@@ -180,7 +180,7 @@ func describeParameters(op *huma.Operation) {
 		if p.Description == "" {
 			p.Description = known[p.Name]
 		}
-		if pattern := formOf(p); pattern != "" {
+		if pattern := patternOf(p); pattern != "" {
 			schema := *p.Schema // huma checks by its own: what has another form is not there, so it is 404 or an empty list
 			schema.Pattern = pattern
 			p.Schema = &schema
@@ -188,9 +188,9 @@ func describeParameters(op *huma.Operation) {
 	}
 }
 
-// formOf is the form of what a parameter holds, where it is more than huma
+// patternOf is the form of what a parameter holds, where it is more than huma
 // checks.
-func formOf(p *huma.Param) string {
+func patternOf(p *huma.Param) string {
 	ids := map[string]string{"run": "run", "approval": "apr", "revocation": "rev"}
 	s := p.Schema
 	switch {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,33 +18,36 @@ import (
 )
 
 func (a *API) entryRoutes() {
+	const path = "/v1/audit/entries"
 	register(a, operation{
-		method: http.MethodGet, path: "/v1/audit/entries", id: "listEntries", who: action(policy.AuditRead), long: true,
-		summary: "The ledger's entries, oldest first; as JSON lines with Accept: application/x-ndjson",
+		method: http.MethodGet, path: path, id: "listEntries", who: action(policy.AuditRead), long: true,
+		summary: "The ledger's entries, oldest first; as a list, as JSON lines or as a table, in Custody's words or in OCSF's",
 	}, a.listEntries)
-	a.response(http.MethodGet, "/v1/audit/entries", http.StatusOK, "entries", map[string]*huma.Schema{
-		"application/json":     schemaOf[Page[audit.Entry]](a),
-		"application/x-ndjson": textSchema("one Entry a line; all that match, unless limit is given"),
+	a.response(http.MethodGet, path, http.StatusOK, "entries; as lines and as a table all that match, unless limit is given", map[string]*huma.Schema{
+		"application/json":     {AnyOf: []*huma.Schema{schemaOf[Page[audit.Entry]](a), schemaOf[Page[OCSFEvent]](a)}},
+		"application/x-ndjson": textSchema("one Entry a line, or with schema=ocsf one OCSFEvent"),
+		"text/csv":             textSchema("RFC 4180 with a header row, the entry's exact body last; a cell that a spreadsheet would take for a formula has an apostrophe in front"),
 	})
 	register(a, operation{
-		method: http.MethodGet, path: "/v1/audit/entries/{hash}", id: "getEntry", who: action(policy.AuditRead),
+		method: http.MethodGet, path: path + "/{hash}", id: "getEntry", who: action(policy.AuditRead),
 		summary: "One entry",
 	}, a.getEntry)
 }
 
-// EntryFilter chooses entries.
+// EntryFilter chooses entries. All that are given must hold.
 type EntryFilter struct {
 	Run      string    `query:"run" maxLength:"80" doc:"run_…: entries of its stream"`
 	Stream   string    `query:"stream" maxLength:"80" doc:"run_… or ctl-…"`
-	Step     string    `query:"step" maxLength:"200"`
-	Action   string    `query:"action" maxLength:"80"`
-	Outcome  string    `query:"outcome" maxLength:"80"`
+	Step     string    `query:"step" maxLength:"200" doc:"id of a step"`
+	Action   string    `query:"action" maxLength:"80" doc:"such as step.blocked" example:"step.blocked"`
+	Outcome  string    `query:"outcome" maxLength:"80" doc:"ok, error, denied, blocked, withheld, unknown, …" example:"denied"`
 	Actor    string    `query:"actor" maxLength:"80" doc:"subj_…, or me"`
-	Workflow string    `query:"workflow" maxLength:"200" doc:"name"`
+	Workflow string    `query:"workflow" maxLength:"200" doc:"name, or sha256:… of one version"`
 	Key      string    `query:"key" maxLength:"1024" doc:"the piece of work"`
 	Call     string    `query:"call" maxLength:"80" doc:"call_…"`
-	From     time.Time `query:"from"`
-	To       time.Time `query:"to"`
+	From     time.Time `query:"from" doc:"written at that time or later"`
+	To       time.Time `query:"to" doc:"written before that time"`
+	MinIndex string    `query:"min_index" pattern:"^[0-9]{1,18}$" doc:"of the place in the log; without a notary no entry has one, so nothing matches"`
 }
 
 // filter converts; false means that nothing can match.
@@ -53,6 +57,9 @@ func (f EntryFilter) filter(c caller) (store.EntryFilter, bool) {
 	}
 	if f.Actor == "me" {
 		out.Actor = c.ID
+	}
+	if f.MinIndex != "" {
+		return out, false // without a notary no entry has an index
 	}
 	for _, name := range []string{f.Run, f.Stream} {
 		if name == "" {
@@ -86,15 +93,22 @@ type place struct {
 func (a *API) listEntries(ctx context.Context, c caller, in *struct {
 	EntryFilter
 	Paging
-	Accept string `header:"Accept"`
+	Schema string `query:"schema" enum:"ocsf" doc:"ocsf: events of the Open Cybersecurity Schema Framework, not for text/csv"`
+	Accept string `header:"Accept" doc:"application/json, application/x-ndjson or text/csv"`
 },
 ) (*raw, error) {
+	form := formOf(in.Accept, in.Schema == "ocsf")
+	if form.rows == nil && form.media == mediaCSV {
+		p := newProblem(http.StatusBadRequest, "malformed", "events of OCSF are nested and do not fit into a table: ask for application/json or application/x-ndjson")
+		p.Errors = []Fault{{Pointer: "/query/schema", Code: "accept", Detail: "not possible with text/csv"}}
+		return nil, p
+	}
 	f, possible := in.filter(c)
 	if !policy.Do(c.Principal, policy.AuditRead, policy.Target{Tenant: c.Tenant}).Allowed() {
 		f.Owner = c.ID
 	}
 	var at place
-	filter := filterOf("entries", f)
+	filter := filterOf("entries", f, in.MinIndex)
 	if err := in.place(filter, &at); err != nil {
 		return nil, err
 	}
@@ -104,24 +118,15 @@ func (a *API) listEntries(ctx context.Context, c caller, in *struct {
 	if err := a.reading(ctx, c); err != nil {
 		return nil, err
 	}
-	lines := accepts(in.Accept, "application/x-ndjson")
-	if lines && possible && in.Limit == 0 {
-		return a.allLines(ctx, c, f)
+	if form.rows != nil && possible && in.Limit == 0 {
+		return a.allRows(ctx, c, f, form)
 	}
 	f.Limit = in.limit()
 	page, err := a.entryPage(ctx, c, f, possible, filter)
 	if err != nil {
 		return nil, err
 	}
-	return writing(func(w http.ResponseWriter) {
-		if lines {
-			w.Header().Set("Content-Type", "application/x-ndjson")
-			_, _ = w.Write(entryLines(page.Data))
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(page) // the client has gone; there is nobody to tell
-	}), nil
+	return writing(func(w http.ResponseWriter) { form.write(w, page) }), nil
 }
 
 // entryPage reads one page.
@@ -143,20 +148,23 @@ func (a *API) entryPage(ctx context.Context, c caller, f store.EntryFilter, poss
 	return page, nil
 }
 
-// allLines sends every entry that matches, page by page.
-func (a *API) allLines(ctx context.Context, c caller, f store.EntryFilter) (*raw, error) {
+// allRows sends every entry that matches, page by page. If it breaks off, the
+// connection is cut: nobody takes a part for the whole.
+func (a *API) allRows(ctx context.Context, c caller, f store.EntryFilter, form form) (*raw, error) {
 	f.Limit = eventPage
 	rows, last, err := a.cfg.Store.Entries(ctx, c.Tenant, f)
 	if err != nil {
 		return nil, err
 	}
 	return writing(func(w http.ResponseWriter) {
-		w.Header().Set("Content-Type", "application/x-ndjson")
+		form.begin(w)
 		rc := http.NewResponseController(w)
 		defer patient(rc)
+		_, err := w.Write(form.head)
+		cut(err)
 		for {
 			_ = rc.SetWriteDeadline(time.Now().Add(writeTime))
-			_, err := w.Write(entryLines(rows))
+			_, err := w.Write(form.rows(rows))
 			cut(err)
 			if len(rows) < f.Limit {
 				return
@@ -168,6 +176,62 @@ func (a *API) allLines(ctx context.Context, c caller, f store.EntryFilter) (*raw
 	}), nil
 }
 
+// The media types of a list of entries.
+const (
+	mediaJSON  = "application/json"
+	mediaLines = "application/x-ndjson"
+	mediaCSV   = "text/csv"
+)
+
+// A form is how entries are written.
+type form struct {
+	media string
+	head  []byte                      // before the first row
+	rows  func([]audit.Entry) []byte  // nil: one JSON object, page by page
+	page  func(Page[audit.Entry]) any // of that object
+}
+
+// formOf chooses a form. A table has no form for OCSF: its rows are nil.
+func formOf(accept string, ocsf bool) form {
+	switch media := preferred(accept, mediaJSON, mediaLines, mediaCSV); {
+	case media == mediaLines && ocsf:
+		return form{media: mediaLines, rows: ocsfLines}
+	case media == mediaLines:
+		return form{media: mediaLines, rows: entryLines}
+	case media == mediaCSV && ocsf:
+		return form{media: mediaCSV}
+	case media == mediaCSV:
+		return form{media: mediaCSV, head: csvHead(), rows: csvEntries}
+	case ocsf:
+		return form{media: mediaJSON, page: func(p Page[audit.Entry]) any {
+			out := Page[OCSFEvent]{Data: make([]OCSFEvent, len(p.Data)), Next: p.Next}
+			for i, e := range p.Data {
+				out.Data[i] = ocsfOf(e)
+			}
+			return out
+		}}
+	}
+	return form{media: mediaJSON, page: func(p Page[audit.Entry]) any { return p }}
+}
+
+func (f form) begin(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", f.media)
+	if f.media == mediaCSV {
+		w.Header().Set("Content-Type", mediaCSV+"; charset=utf-8; header=present")
+		w.Header().Set("Content-Disposition", `attachment; filename="custody-entries.csv"`)
+	}
+}
+
+// write sends one page. If the client has gone there is nobody to tell.
+func (f form) write(w http.ResponseWriter, page Page[audit.Entry]) {
+	f.begin(w)
+	if f.rows == nil {
+		_ = json.NewEncoder(w).Encode(f.page(page))
+		return
+	}
+	_, _ = w.Write(append(f.head, f.rows(page.Data)...))
+}
+
 func entryLines(entries []audit.Entry) []byte {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -175,6 +239,38 @@ func entryLines(entries []audit.Entry) []byte {
 		_ = enc.Encode(e) // an Entry is strings and numbers, and a Buffer takes all
 	}
 	return out.Bytes()
+}
+
+// preferred is the media type of an Accept header (RFC 9110, section 12.5.1)
+// among those offered: the one with the highest weight, of equals the first
+// offered. It is the first one offered if none is named.
+func preferred(accept string, offered ...string) string {
+	best, weight := offered[0], 0.0
+	for _, media := range offered {
+		for one := range strings.SplitSeq(accept, ",") {
+			kind, params, _ := strings.Cut(one, ";")
+			if q := weightOf(params); strings.EqualFold(strings.TrimSpace(kind), media) && q > weight {
+				best, weight = media, q
+			}
+		}
+	}
+	return best
+}
+
+// weightOf reads q of a media range's parameters, 1 without one.
+func weightOf(params string) float64 {
+	for param := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(param), "=")
+		if !strings.EqualFold(name, "q") {
+			continue
+		}
+		q, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(q >= 0 && q <= 1) {
+			return 0
+		}
+		return q
+	}
+	return 1
 }
 
 // reading notes that somebody reads the ledger, once a minute and person. It

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -97,8 +98,8 @@ func exemplify(op *huma.Operation, samples map[string]any) {
 		}
 		name := strings.TrimPrefix(m.Schema.Ref, "#/components/schemas/")
 		sample, known := samples[name]
-		if len(m.Schema.OneOf) > 0 {
-			sample, known = samples[strings.TrimPrefix(m.Schema.OneOf[0].Ref, "#/components/schemas/")], true
+		if choice := slices.Concat(m.Schema.OneOf, m.Schema.AnyOf); len(choice) > 0 {
+			sample, known = samples[strings.TrimPrefix(choice[0].Ref, "#/components/schemas/")], true
 		}
 		switch list := m.Schema.Items; {
 		case known:

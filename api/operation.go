@@ -57,6 +57,7 @@ func register[I, O any](a *API, op operation, handle func(context.Context, calle
 		BodyReadTimeout: -1,            // the body is in memory by then; huma's deadline would end long answers
 		MaxBodyBytes:    maxBundle + 1, // limiting has seen to it; huma's limit is one short
 		Extensions:      map[string]any{whoKey: string(op.who)},
+		Middlewares:     a.limited(op),
 		Security:        []map[string][]string{{scheme: {}}},
 	}
 	if op.who == whoPublic {

@@ -105,6 +105,7 @@ type DB struct {
 	base    *pgx.ConnConfig
 	pool    *pgxpool.Pool // reading
 	beats   *pgxpool.Pool // heartbeats and recovery: never behind readers
+	rates   *pgxpool.Pool // limits: a crowd at one row keeps nobody else from reading
 	jobs    func(context.Context, pgx.Tx, []Job) error
 	changes chan *Change
 	facts   chan *fact
@@ -122,7 +123,8 @@ type DB struct {
 	stop   context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	ill    atomic.Bool // the database was away when last tried
+	ill    atomic.Bool  // the database was away when last tried
+	swept  atomic.Int64 // when old rates were last deleted, nanoseconds since 1970
 }
 
 // Open connects and checks that the ledger's origin is the one in force. jobs
@@ -160,16 +162,19 @@ func (db *DB) start(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if db.pool, err = db.newPool(ctx, db.cfg.Conns); err != nil {
+	if db.pool, err = db.newPool(ctx, db.cfg.Conns, readSettings()); err != nil {
 		return err
 	}
-	if db.beats, err = db.newPool(ctx, 3); err != nil {
-		db.pool.Close()
+	if db.beats, err = db.newPool(ctx, 3, readSettings()); err != nil {
+		db.closePools()
+		return err
+	}
+	if db.rates, err = db.newPool(ctx, rateConns, rateSettings()); err != nil {
+		db.closePools()
 		return err
 	}
 	if err = db.openLog(ctx, "main", db.cfg.Origin); err != nil {
-		db.pool.Close()
-		db.beats.Close()
+		db.closePools()
 		return err
 	}
 	db.commits = newCommitter(db)
@@ -203,12 +208,12 @@ func (db *DB) assumeRole(ctx context.Context) error {
 // to the record.
 func (db *DB) Restricted() bool { return db.base.RuntimeParams["role"] == appRole }
 
-func (db *DB) newPool(ctx context.Context, conns int32) (*pgxpool.Pool, error) {
+func (db *DB) newPool(ctx context.Context, conns int32, settings map[string]string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(db.cfg.URL)
 	if err != nil {
 		return nil, err
 	}
-	cfg.ConnConfig = db.with(readSettings())
+	cfg.ConnConfig = db.with(settings)
 	cfg.MaxConns = conns
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
@@ -230,8 +235,15 @@ func (db *DB) dial(ctx context.Context, settings map[string]string) (*pgx.Conn, 
 func (db *DB) Close() {
 	db.cancel()
 	db.wg.Wait()
-	db.pool.Close()
-	db.beats.Close()
+	db.closePools()
+}
+
+func (db *DB) closePools() {
+	for _, p := range []*pgxpool.Pool{db.pool, db.beats, db.rates} {
+		if p != nil {
+			p.Close()
+		}
+	}
 }
 
 // Process is the id under which this process holds runs. It is made anew at

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -222,7 +223,7 @@ type EntryFilter struct {
 	Control        bool // Stream names a control stream
 	Step, Action   string
 	Outcome, Actor string
-	Workflow       string // name
+	Workflow       string // name, or sha256:… of one version; entries of its runs, too
 	Key, Call      string
 	Owner          string // only streams of runs that this person submitted
 	From, To       time.Time
@@ -254,7 +255,12 @@ func (db *DB) Entries(ctx context.Context, tenant string, f EntryFilter) ([]audi
 	where.add(f.Action != "", `e.action = `, f.Action)
 	where.add(f.Outcome != "", `e.outcome = `, f.Outcome)
 	where.add(f.Actor != "", `e.actor = `, f.Actor)
-	where.add(f.Workflow != "", `e.workflow = `, f.Workflow)
+	switch {
+	case strings.HasPrefix(f.Workflow, "sha256:"):
+		where.either(`r.digest`, `e.body::json->>'workflow'`, f.Workflow)
+	case f.Workflow != "":
+		where.either(`r.workflow`, `e.workflow`, f.Workflow)
+	}
 	where.add(f.Key != "", `e.body::json->>'key' = `, f.Key)
 	where.add(f.Call != "", `e.body::json->>'call' = `, f.Call)
 	where.add(f.Owner != "", `r.caller = `, f.Owner)
@@ -334,6 +340,13 @@ func (c *conditions) add(on bool, sql string, arg any) {
 		c.args = append(c.args, arg)
 		c.sql += ` and ` + sql + `$` + strconv.Itoa(len(c.args))
 	}
+}
+
+// either holds if one of two columns has the value.
+func (c *conditions) either(a, b string, value any) {
+	c.args = append(c.args, value)
+	n := strconv.Itoa(len(c.args))
+	c.sql += ` and (` + a + ` = $` + n + ` or ` + b + ` = $` + n + `)`
 }
 
 func (c *conditions) after(p EntryCursor) {

@@ -1,12 +1,15 @@
 package store
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/custodyhq/custody/security"
+	"github.com/custodyhq/custody/security/audit"
 )
 
 func TestDetailsOfRunsNameTheEntryOfTheReason(t *testing.T) {
@@ -60,5 +63,44 @@ func TestStreamsArePagedWithinATenantAndATime(t *testing.T) {
 	}
 	if late, err := b.Streams(t.Context(), "main", time.Now().Add(time.Hour), time.Time{}, security.ID{}, 10); err != nil || len(late) != 0 {
 		t.Errorf("of the future: %v, %v", late, err)
+	}
+}
+
+func TestAListOfAWholeTenantIsReadInTheOrderOfAnIndex(t *testing.T) {
+	t.Parallel()
+	b := open(t, Config{})
+	b.submit()
+	conn := b.raw()
+	if _, err := conn.Exec(t.Context(), `set enable_seqscan = off`); err != nil { // as with many rows
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(t.Context(), `explain select `+entryColumns+entryFrom+` where e.tenant = 'main' and e.at_us >= 1
+and (e.at_us, e.stream, e.seq) > (1, '019a0000-0000-7000-8000-000000000000', 0) order by e.at_us, e.stream, e.seq limit 50`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	plan := strings.Join(lines, "\n")
+	if err != nil || !strings.Contains(plan, "entry_listed") || strings.Contains(plan, "Sort") {
+		t.Errorf("%v\n%s", err, plan)
+	}
+}
+
+func TestEntriesOfAWorkflowAreThoseOfItsRunsAndOfItsDefinition(t *testing.T) {
+	t.Parallel()
+	b := open(t, Config{})
+	run := b.submit() // of review, sha256:d
+	b.write(step(run, "x"))
+	if _, err := b.Record(t.Context(), audit.Fact{Action: audit.WorkflowRegistered, Outcome: "ok", Tenant: "main", Name: "review", Workflow: "sha256:d"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Record(t.Context(), audit.Fact{Action: audit.WorkflowRegistered, Outcome: "ok", Tenant: "main", Name: "other", Workflow: "sha256:e"}); err != nil {
+		t.Fatal(err)
+	}
+	for workflow, want := range map[string]int{"review": 3, "sha256:d": 3, "other": 1, "sha256:e": 1, "none": 0} {
+		got, _, err := b.Entries(t.Context(), "main", EntryFilter{Workflow: workflow, Limit: 10})
+		if err != nil || len(got) != want {
+			t.Errorf("%s: %d entries, want %d, %v", workflow, len(got), want, err)
+		}
 	}
 }

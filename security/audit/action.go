@@ -31,6 +31,7 @@ const (
 	CtlOpened          Action = "ctl.opened"
 	AuthDenied         Action = "auth.denied"
 	AccessDenied       Action = "access.denied"
+	LimitHit           Action = "limit.hit"
 	PayloadRead        Action = "payload.read"
 	PayloadErased      Action = "payload.erased"
 	ApprovalViewed     Action = "approval.viewed"
@@ -51,7 +52,7 @@ func Actions() []Action {
 		RunSubmitted, StepIntent, StepResult, StepDenied, StepBlocked, StepWithheld, StepUnknown, StepSkipped,
 		CallIntent, CallResult, ApprovalRequested, ApprovalVoted, ApprovalClosed,
 		RunCancelRequested, RunRecovered, RunClosed,
-		CtlOpened, AuthDenied, AccessDenied, PayloadRead, PayloadErased, ApprovalViewed,
+		CtlOpened, AuthDenied, AccessDenied, LimitHit, PayloadRead, PayloadErased, ApprovalViewed,
 		AuditRead, AuditExported, AuditVerified, WorkflowRegistered, WorkflowChosen,
 		KeyUsed, RevocationAdded, RevocationLifted,
 	}

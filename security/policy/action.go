@@ -166,3 +166,25 @@ func (r rule) String() string {
 	}
 	return strings.Join(who, ", or ")
 }
+
+// Who says, for people, whom the default policy set lets do this.
+func (a Action) Who() string {
+	r := ruleOf(a)
+	if r.any {
+		return "whoever has signed in"
+	}
+	var who []string
+	if r.owner {
+		who = append(who, "the owner")
+	}
+	if r.eligible {
+		who = append(who, "whoever is eligible to vote")
+	}
+	for _, role := range r.roles {
+		who = append(who, "the role "+role)
+	}
+	if len(who) == 0 {
+		return "nobody"
+	}
+	return strings.Join(who, ", or ")
+}
