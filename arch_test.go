@@ -46,6 +46,7 @@ func packages() map[string]row {
 		"store/localpg":     {layer: 1},
 		"api/client":        {layer: 0, std: true},
 		"internal/devidp":   {layer: 3, only: []string{"cmd/custody", "internal/bench"}},
+		"internal/signin":   {layer: 1, std: true, only: []string{"cmd/custody"}},
 
 		"workflow": {layer: 2, pure: true},
 
