@@ -166,3 +166,21 @@ func TestCommandsBesideEachOtherRenewTheTokenOnce(t *testing.T) {
 		t.Errorf("a used refresh token: %+v", got)
 	}
 }
+
+// A step-up says which command continues, and it does.
+func TestAStepUpNamesTheCommandThatContinues(t *testing.T) {
+	t.Parallel()
+	sh := world(t)
+	_, id := asked(t, sh, `{"question": "May we?"}`)
+	sh.browser = "bob"
+	sh.must("token", "login", "--acr", "pwd", "--browser")
+	got := sh.run("y\n", "approve", id)
+	if got.code != exitRefused || !strings.Contains(got.err, "custody token login --acr mfa") {
+		t.Fatalf("%+v", got)
+	}
+	sh.browser = "bob"
+	sh.must("token", "login", "--acr", "mfa")
+	if got := sh.run("y\n", "approve", id); got.code != exitDone {
+		t.Errorf("%+v", got)
+	}
+}
