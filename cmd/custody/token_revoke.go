@@ -13,7 +13,7 @@ type tokenRevokeCommand struct {
 
 // Help shows an example.
 func (tokenRevokeCommand) Help() string {
-	return "Example:\n\n    custody token revoke --reason 'left on a shared machine'\n    custody token revoke 3f2c9e1a-7d44-4a58-9a7e-0d6c1f2b8e90\n\nThe token is refused from now on, also in runs under way. Your own needs no role; anybody else's needs the role security."
+	return "Example:\n\n    custody token revoke --reason 'left on a shared machine'\n    custody token revoke 3f2c9e1a-7d44-4a58-9a7e-0d6c1f2b8e90\n\nThe token is refused from now on, also in runs under way. It needs a second factor. Your own needs no role; anybody else's needs the role security."
 }
 
 // Run revokes one token.

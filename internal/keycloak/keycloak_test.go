@@ -34,6 +34,8 @@ func TestKeycloak(t *testing.T) { //nolint:paralleltest,tparallel // see above
 		{"an agent acts for a person and may not approve", agentForAPerson},
 		{"a role that was taken away is gone with the next token", roleRemoved},
 		{"a disabled user gets no other token", userDisabled},
+		{"signing out at the provider ends the session here", signedOut},
+		{"an administrator ends all sessions of a person", thrownOut},
 		{"keys are rotated and withdrawn", keysRotate},
 		{"other tokens of the realm are refused, each with its reason", wrongTokens},
 	} {
@@ -158,6 +160,7 @@ func deviceFlow(t *testing.T, k *realm, s *site) {
 	must(t, err)
 	s.me(t, renewed.Access)
 	must(t, p.Revoke(t.Context(), renewed.Refresh))
+	s.me(t, renewed.Access) // the provider tells nobody: it is good until it ends
 	if _, err := p.Refresh(t.Context(), renewed.Refresh); err == nil {
 		t.Error("a revoked refresh token still works")
 	}
@@ -259,6 +262,54 @@ func userDisabled(t *testing.T, k *realm, s *site) {
 		t.Errorf("another token: %v", answer["token_type"])
 	}
 	s.me(t, got.access) // until it ends; a revocation in Custody ends it at once
+}
+
+// hears has the provider tell this site of logouts.
+func (k *realm) hears(s *site) {
+	k.t.Helper()
+	k.client(console, func(c object) { c["attributes"].(object)["backchannel.logout.url"] = s.url + "/oidc/backchannel-logout" })
+}
+
+// ends waits until a token is refused. The provider tells of a logout within
+// moments.
+func (s *site) ends(t *testing.T, token string) {
+	t.Helper()
+	for range 100 {
+		if _, err := s.with(t, token).Me(t.Context()); err != nil {
+			if p := refused(t, err); p.Status != http.StatusUnauthorized {
+				t.Errorf("refused with %v", p)
+			}
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Error("the token is still accepted")
+}
+
+func signedOut(t *testing.T, k *realm, s *site) {
+	k.hears(s)
+	here, there := k.browser("alice"), k.browser("alice")
+	ended, other := here.signIn(console, nil), there.signIn(console, nil)
+	acting := k.agent().actingFor(ended.access)
+	s.me(t, ended.access)
+	s.me(t, acting.access)
+	here.logout(ended.id)
+	s.ends(t, ended.access)
+	s.ends(t, acting.access) // it belongs to the same session
+	s.me(t, other.access)    // another session of hers does not
+	s.me(t, here.signIn(console, nil).access)
+}
+
+func thrownOut(t *testing.T, k *realm, s *site) {
+	k.hears(s)
+	k.person("thrown", "analyst")
+	first, second := k.browser("thrown").signIn(console, nil), k.browser("thrown").signIn(console, nil)
+	bystander := k.browser("alice").signIn(console, nil)
+	k.call(http.MethodPost, "/users/"+k.user("thrown")+"/logout", nil, nil)
+	s.ends(t, first.access)
+	s.ends(t, second.access)
+	s.me(t, bystander.access)
+	s.me(t, k.browser("thrown").signIn(console, nil).access)
 }
 
 func keysRotate(t *testing.T, k *realm, s *site) {
