@@ -267,7 +267,9 @@ func userDisabled(t *testing.T, k *realm, s *site) {
 // hears has the provider tell this site of logouts.
 func (k *realm) hears(s *site) {
 	k.t.Helper()
-	k.client(console, func(c object) { c["attributes"].(object)["backchannel.logout.url"] = s.url + "/oidc/backchannel-logout" })
+	k.client(console, func(c object) {
+		c["attributes"].(object)["backchannel.logout.url"] = s.url + "/oidc/backchannel-logout"
+	})
 }
 
 // ends waits until a token is refused. The provider tells of a logout within
