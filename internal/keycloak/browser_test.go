@@ -29,9 +29,13 @@ const (
 type browser struct {
 	*realm
 	person string
-	secret string // of the second factor; default that of the test realm's people
-	http   *http.Client
-	filled []string // the forms that were asked, in order
+	// password is what they sign in with; default their name.
+	password string
+	// redirect is where the client waits; default that of the console.
+	redirect string
+	secret   string // of the second factor; default that of the test realm's people
+	http     *http.Client
+	filled   []string // the forms that were asked, in order
 	// refuses says no where Keycloak asks for consent.
 	refuses bool
 }
@@ -40,15 +44,17 @@ func (k *realm) browser(person string) *browser {
 	k.t.Helper()
 	jar, err := cookiejar.New(nil)
 	must(k.t, err)
-	return &browser{realm: k, person: person, secret: "custody-test-otp-secret-" + person, http: &http.Client{
+	b := &browser{realm: k, person: person, password: person, redirect: redirect, secret: "custody-test-otp-secret-" + person}
+	b.http = &http.Client{
 		Jar: jar, Timeout: 30 * time.Second,
 		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-			if strings.HasPrefix(r.URL.String(), redirect) {
+			if strings.HasPrefix(r.URL.String(), b.redirect) {
 				return http.ErrUseLastResponse
 			}
 			return nil
 		},
-	}}
+	}
+	return b
 }
 
 // tokens are what the token endpoint gave.
@@ -72,7 +78,7 @@ func (b *browser) signIn(client string, more url.Values) tokens {
 	verifier, state := rand.Text()+rand.Text(), rand.Text()
 	sum := sha256.Sum256([]byte(verifier))
 	q := url.Values{
-		"client_id": {client}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {redirect}, "state": {state}, "nonce": {rand.Text()},
+		"client_id": {client}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {b.redirect}, "state": {state}, "nonce": {rand.Text()},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
 	}
 	for name, v := range more {
@@ -84,7 +90,7 @@ func (b *browser) signIn(client string, more url.Values) tokens {
 		b.t.Fatalf("the browser came back with %s", answer.Get("error"))
 	}
 	return b.tokens(url.Values{
-		"grant_type": {"authorization_code"}, "client_id": {client}, "redirect_uri": {redirect}, "code": {answer.Get("code")}, "code_verifier": {verifier},
+		"grant_type": {"authorization_code"}, "client_id": {client}, "redirect_uri": {b.redirect}, "code": {answer.Get("code")}, "code_verifier": {verifier},
 	})
 }
 
@@ -133,12 +139,13 @@ func (b *browser) fill(page string) (action string, form url.Values) {
 	switch {
 	case asked("password-new"):
 		b.filled = append(b.filled, "new password")
-		form.Set("password-new", b.person)
-		form.Set("password-confirm", b.person)
+		b.password = b.person
+		form.Set("password-new", b.password)
+		form.Set("password-confirm", b.password)
 	case asked("password"):
 		b.filled = append(b.filled, "password")
 		form.Set("username", b.person)
-		form.Set("password", b.person)
+		form.Set("password", b.password)
 	case asked("totpSecret"):
 		b.filled = append(b.filled, "enrol")
 		b.secret = form.Get("totpSecret")

@@ -41,16 +41,23 @@ func (k *realm) trust() oidc.Issuer {
 	}
 }
 
-func (k *realm) site() *site {
-	k.t.Helper()
-	t := k.t
+func (k *realm) site() *site { return serving(k.t, listening(k.t), k.trust()) }
+
+func listening(t *testing.T) net.Listener {
+	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
+	return listener
+}
+
+// serving is a process on the listener that trusts the issuer.
+func serving(t *testing.T, listener net.Listener, trusted oidc.Issuer) *site {
+	t.Helper()
 	cfg := custody.Config{
 		DatabaseURL: storetest.URL(t), Listen: listener.Addr().String(), InsecureHTTP: true, KeyDir: filepath.Join(t.TempDir(), "keys"),
-		Issuers: []oidc.Issuer{k.trust()}, Models: map[string]model.Model{"fast": {Provider: model.Offline}}, Drain: 10 * time.Second,
+		Issuers: []oidc.Issuer{trusted}, Models: map[string]model.Model{"fast": {Provider: model.Offline}}, Drain: 10 * time.Second,
 	}
-	_, err = custody.Migrate(t.Context(), cfg)
+	_, err := custody.Migrate(t.Context(), cfg)
 	must(t, err)
 	c, err := custody.New(t.Context(), cfg)
 	must(t, err)
