@@ -153,6 +153,9 @@ func (c tokenLoginCommand) welcome(ctx context.Context, s *session, shelf signin
 		return err
 	}
 	out := signedIn{Principal: me, Server: k.Server, File: shelf.File(k.Server), Renewable: k.Refresh != ""}
+	if from := s.source(); !strings.HasPrefix(from, "custody token login") {
+		s.say("Note: commands use another token before this one: %s", from)
+	}
 	if s.JSON {
 		err = s.terminal.json(out)
 	} else {

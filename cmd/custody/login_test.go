@@ -184,3 +184,25 @@ func TestAStepUpNamesTheCommandThatContinues(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// RFC 9728, section 3.3: what a server says about another address is worth
+// nothing.
+func TestMetadataOfAnotherAddressAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	for pair, want := range map[[2]string]bool{
+		{"https://custody.example", "https://custody.example"}:      true,
+		{"https://custody.example/", "https://CUSTODY.example"}:     true,
+		{"http://127.0.0.1:8080", "http://localhost:8080"}:          true,
+		{"http://127.0.0.1:8080", "http://localhost:8081"}:          false,
+		{"http://127.0.0.1:8080", "https://localhost:8080"}:         false,
+		{"https://custody.example", "https://custody.example.evil"}: false,
+		{"https://custody.example/a", "https://custody.example"}:    false,
+		{"https://custody.example", "https://custody.example:8443"}: false,
+		{"https://custody.example:8443", "https://127.0.0.1:8443"}:  false,
+		{"", "https://custody.example"}:                             false,
+	} {
+		if got := sameServer(pair[0], pair[1]); got != want {
+			t.Errorf("%v: %v", pair, got)
+		}
+	}
+}

@@ -36,6 +36,8 @@ func TestKeycloak(t *testing.T) { //nolint:paralleltest,tparallel // see above
 		{"a disabled user gets no other token", userDisabled},
 		{"signing out at the provider ends the session here", signedOut},
 		{"an administrator ends all sessions of a person", thrownOut},
+		{"a revocation in Custody ends what the provider would let live", revoked},
+		{"a disabled client gets no other token", clientDisabled},
 		{"keys are rotated and withdrawn", keysRotate},
 		{"other tokens of the realm are refused, each with its reason", wrongTokens},
 	} {
@@ -262,6 +264,35 @@ func userDisabled(t *testing.T, k *realm, s *site) {
 		t.Errorf("another token: %v", answer["token_type"])
 	}
 	s.me(t, got.access) // until it ends; a revocation in Custody ends it at once
+}
+
+func clientDisabled(t *testing.T, k *realm, s *site) {
+	got := k.browser("alice").signIn(console, nil)
+	k.client(console, func(c object) { c["enabled"] = false })
+	if status, _ := post(t, http.DefaultClient, k.endpoint("token"), url.Values{"grant_type": {"refresh_token"}, "client_id": {console}, "refresh_token": {got.refresh}}); status == http.StatusOK {
+		t.Error("another token")
+	}
+	s.me(t, got.access)
+}
+
+func revoked(t *testing.T, k *realm, s *site) {
+	alice, bob := k.browser("alice").signIn(console, nil), k.browser("bob").signIn(console, nil)
+	officer := k.browser("carol")
+	r := client.NewRevocation{Kind: "sub", Value: s.me(t, alice.access).ID, Reason: "test"}
+	_, err := s.with(t, officer.signIn(console, nil).access).Revoke(t.Context(), r)
+	if p := refused(t, err); p.Kind() != "step-up-required" {
+		t.Errorf("with a password: %v", p)
+	}
+	carol := s.with(t, officer.signIn(console, url.Values{"acr_values": {"mfa"}}).access)
+	made, err := carol.Revoke(t.Context(), r)
+	must(t, err)
+	if _, err := s.with(t, alice.access).Me(t.Context()); refused(t, err).Status != http.StatusUnauthorized {
+		t.Errorf("alice: %v", err)
+	}
+	s.me(t, bob.access)
+	_, err = carol.Lift(t.Context(), made.ID)
+	must(t, err)
+	s.me(t, alice.access)
 }
 
 // hears has the provider tell this site of logouts.
