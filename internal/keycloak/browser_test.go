@@ -35,6 +35,7 @@ type browser struct {
 	redirect string
 	secret   string // of the second factor; default that of the test realm's people
 	http     *http.Client
+	shown    string   // the last one-time code
 	filled   []string // the forms that were asked, in order
 	// refuses says no where Keycloak asks for consent.
 	refuses bool
@@ -149,11 +150,11 @@ func (b *browser) fill(page string) (action string, form url.Values) {
 	case asked("totpSecret"):
 		b.filled = append(b.filled, "enrol")
 		b.secret = form.Get("totpSecret")
-		form.Set("totp", totp(b.secret, time.Now()))
+		form.Set("totp", b.code())
 		form.Set("userLabel", "test")
 	case asked("otp"):
 		b.filled = append(b.filled, "otp")
-		form.Set("otp", totp(b.secret, time.Now()))
+		form.Set("otp", b.code())
 	case asked("accept"):
 		b.filled = append(b.filled, "accept")
 		form.Set(map[bool]string{false: "accept", true: "cancel"}[b.refuses], "x")
@@ -161,6 +162,15 @@ func (b *browser) fill(page string) (action string, form url.Values) {
 		return "", nil
 	}
 	return html.UnescapeString(m[1]), form
+}
+
+// code is a one-time code that was not used yet, as most realms want it.
+func (b *browser) code() string {
+	for totp(b.secret, time.Now()) == b.shown {
+		time.Sleep(time.Second)
+	}
+	b.shown = totp(b.secret, time.Now())
+	return b.shown
 }
 
 // totp is the code of RFC 6238 as the test realm wants it.
