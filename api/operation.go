@@ -54,7 +54,7 @@ type operation struct {
 func register[I, O any](a *API, op operation, handle func(context.Context, caller, *I) (*O, error)) {
 	described := huma.Operation{
 		Method: op.method, Path: op.path, OperationID: op.id, Summary: op.summary, DefaultStatus: op.status,
-		BodyReadTimeout: -1,          // the body is in memory by then; huma's deadline would end long answers
+		BodyReadTimeout: -1,            // the body is in memory by then; huma's deadline would end long answers
 		MaxBodyBytes:    maxBundle + 1, // limiting has seen to it; huma's limit is one short
 		Extensions:      map[string]any{whoKey: string(op.who)},
 		Security:        []map[string][]string{{scheme: {}}},
