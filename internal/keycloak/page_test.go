@@ -50,7 +50,7 @@ type newcomer struct {
 func wanted() map[string][]string {
 	return map[string][]string{
 		"custody token login\n":     {"Signed in as Bob Legal until", "renewed when needed"},
-		"token login --acr mfa":     {"Signed in as Bob Legal with a second factor", "sign-in   mfa, fresh and strong enough to approve", "roles     legal"},
+		"token login --acr mfa\n":   {"Signed in as Bob Legal with a second factor", "sign-in   mfa, fresh and strong enough to approve", "roles     legal"},
 		"doctor token":              {"accepted: true"},
 		"--token-file agent.token":  {"kind      agent", "roles     analyst", "sign-in   none"},
 		"--token-file acting.token": {"kind      human", "roles     analyst", "acting    custody-agent", "sign-in   none"},
