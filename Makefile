@@ -73,6 +73,16 @@ test-llm: ## the provider's contract against a real endpoint, which CUSTODY_TEST
 	@[ -n "$${CUSTODY_TEST_OPENAI_URL:-}" ] || { echo "set CUSTODY_TEST_OPENAI_URL to the base URL of an OpenAI-compatible endpoint, such as http://127.0.0.1:9000/v1" >&2; exit 2; }
 	$(GO) test -count=1 -v -run RealEndpoint ./steps/model
 
+.PHONY: test-keycloak
+test-keycloak: ## sign-in, tokens and logout against a real Keycloak, which CUSTODY_TEST_KEYCLOAK_URL names
+	@[ -n "$${CUSTODY_TEST_KEYCLOAK_URL:-}" ] || { printf '%s\n' \
+	  'set CUSTODY_TEST_KEYCLOAK_URL to the issuer URL of a test realm, such as http://localhost:28080/realms/custody' \
+	  'and, where they differ from what is assumed:' \
+	  '  CUSTODY_TEST_KEYCLOAK_ADMIN      the password of its administrator admin (default admin)' \
+	  '  CUSTODY_TEST_KEYCLOAK_AGENT_KEY  a file with the key of agent-summariser (default: the tests register one)' \
+	  '  CUSTODY_TEST_KEYCLOAK_KCADM      the path of its kcadm.sh (default: that on the PATH), for docs/keycloak.md' >&2; exit 2; }
+	$(GO) test -count=1 -v -timeout 15m ./internal/keycloak
+
 .PHONY: verify
 verify: ## nothing that is generated is stale: go.mod, OpenAPI
 	$(GO) mod tidy -diff

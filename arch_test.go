@@ -46,6 +46,8 @@ func packages() map[string]row {
 		"store/localpg":     {layer: 1},
 		"api/client":        {layer: 0, std: true},
 		"internal/devidp":   {layer: 3, only: []string{"cmd/custody", "internal/bench"}},
+		"internal/signin":   {layer: 1, std: true, only: []string{"cmd/custody"}},
+		"internal/keycloak": {layer: 7, only: nobody},
 
 		"workflow": {layer: 2, pure: true},
 

@@ -67,7 +67,7 @@ func examples() map[string]any {
 			Runs: RunCounts{Queued: 1, Running: 3, Waiting: 2, Succeeded: 640, Failed: 4}, Queue: Queue{OldestAge: 0.2, Later: 2}, Ledger: Ledger{Entries: 5210, Streams: 652, Bytes: 9437184},
 		},
 		"Readiness":             Readiness{Status: "ok", Checks: []Check{{Name: "database", OK: true}}},
-		"Resource":              Resource{Resource: "https://custody.example", Servers: []string{"https://id.example/realms/acme"}, Methods: []string{"header"}, Name: "Custody"},
+		"Resource":              Resource{Resource: "https://custody.example", Servers: []string{"https://id.example/realms/acme"}, Methods: []string{"header"}, Name: "Custody", Docs: "https://custody.example/docs"},
 		"Submission":            submission{Workflow: "contract-review", Input: json.RawMessage(`{"contract": "The parties agree…"}`)},
 		"CancelRunRequest":      map[string]string{"reason": "no longer needed"},
 		"RetryRunRequest":       struct{}{},

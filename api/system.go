@@ -137,16 +137,18 @@ func (s *standing) get(ctx context.Context, count func(context.Context) (store.S
 	return last, err
 }
 
-// Resource is what this server says about itself (RFC 9728, section 2).
+// Resource is what this server says about itself (RFC 9728, section 2). There
+// are no scopes: what a caller may do is a matter of roles.
 type Resource struct {
 	Resource string   `json:"resource" format:"uri"`
 	Servers  []string `json:"authorization_servers"`
 	Methods  []string `json:"bearer_methods_supported"`
 	Name     string   `json:"resource_name"`
+	Docs     string   `json:"resource_documentation" format:"uri" doc:"for people who write programs"`
 }
 
 func (a *API) getMetadata(context.Context, caller, *struct{}) (*struct{ Body Resource }, error) {
-	return &struct{ Body Resource }{Resource{Resource: a.cfg.URL, Servers: a.cfg.Issuers, Methods: []string{"header"}, Name: "Custody"}}, nil
+	return &struct{ Body Resource }{Resource{Resource: a.cfg.URL, Servers: a.cfg.Issuers, Methods: []string{"header"}, Name: "Custody", Docs: a.cfg.URL + "/docs"}}, nil
 }
 
 // A Status is what an operator wants to know.

@@ -119,6 +119,7 @@ type Resource struct {
 	Servers  []string `json:"authorization_servers"`
 	Methods  []string `json:"bearer_methods_supported"`
 	Name     string   `json:"resource_name,omitempty"`
+	Docs     string   `json:"resource_documentation,omitempty"`
 }
 
 // Resource asks where one can sign in. It needs no token.

@@ -152,9 +152,9 @@ func problemDetails(p *client.Problem) string {
 	var text string
 	switch p.Kind() {
 	case "step-up-required":
-		text = "\nThis needs a sign-in with a second factor that is at most 5 minutes old: sign in again and repeat the command."
+		text = "\nThis needs a sign-in with a second factor that is at most 5 minutes old. Sign in, then repeat the command: custody token login --acr mfa"
 	case "unauthenticated":
-		text = "\nGive a token: --token-file, CUSTODY_TOKEN or CUSTODY_TOKEN_FILE; against `custody dev`: --as NAME. `custody token show` explains a token."
+		text = "\nSign in with `custody token login`, or give a token: --token-file, CUSTODY_TOKEN or CUSTODY_TOKEN_FILE; against `custody dev`: --as NAME. `custody token show` explains a token."
 	case "unavailable", "rate-limited":
 		text = "\nNothing is lost. Try again, with the same --key if you gave one."
 	}

@@ -40,6 +40,8 @@ type shell struct {
 	t   *testing.T
 	dir string
 	env map[string]string
+	// browser, if set, goes where the next command says, as this person.
+	browser string
 }
 
 type ran struct {
@@ -49,7 +51,9 @@ type ran struct {
 
 func newShell(t *testing.T) *shell {
 	t.Helper()
-	return &shell{t: t, dir: t.TempDir(), env: map[string]string{"PATH": os.Getenv("PATH")}}
+	sh := &shell{t: t, dir: t.TempDir(), env: map[string]string{"PATH": os.Getenv("PATH")}}
+	sh.env["XDG_CONFIG_HOME"] = sh.dir
+	return sh
 }
 
 func (sh *shell) run(stdin string, args ...string) ran {
@@ -58,7 +62,7 @@ func (sh *shell) run(stdin string, args ...string) ran {
 	defer cancel()
 	var out, errs bytes.Buffer
 	code := run(ctx, args, terminal{
-		in: strings.NewReader(stdin), out: &out, err: &errs, env: func(name string) string { return sh.env[name] },
+		in: strings.NewReader(stdin), out: &out, err: sh.watched(&errs), env: func(name string) string { return sh.env[name] },
 	})
 	return ran{code, out.String(), errs.String()}
 }
@@ -125,6 +129,7 @@ func (a *awaited) String() string {
 //	> text            a line of stdout holds this; … stands for anything
 //	! text            a line of stderr holds this
 //	? 5               the exit code, when it is not 0
+//	@ bob             somebody follows the address that the next command shows, as bob
 //	= NAME pattern    NAME is what the pattern finds in stdout
 //	-- name --        at the end of the script: a file; $DIR is its folder
 //
@@ -183,6 +188,9 @@ func (s *script) play(text string) {
 			s.ended(at)
 			args := words(s.sh.t, s.replace(rest))
 			s.last, s.started, s.stdin = s.sh.run(s.stdin, args[1:]...), true, ""
+		case "@":
+			s.ended(at)
+			s.started, s.sh.browser = false, rest
 		case "<":
 			s.stdin += s.replace(rest) + "\n"
 		case ">":

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -10,8 +13,11 @@ import (
 )
 
 type tokenCommand struct {
-	Dev  tokenDevCommand  `cmd:"" help:"One access token of the development provider."`
-	Show tokenShowCommand `cmd:"" help:"How Custody reads my token."`
+	Login  tokenLoginCommand  `cmd:"" help:"Sign in at the server's provider."`
+	Logout tokenLogoutCommand `cmd:"" help:"Forget the sign-in, and end it at the provider."`
+	Show   tokenShowCommand   `cmd:"" help:"How Custody reads my token, and where it came from."`
+	Revoke tokenRevokeCommand `cmd:"" help:"Have a token refused from now on."`
+	Dev    tokenDevCommand    `cmd:"" help:"One access token of the development provider."`
 }
 
 type tokenDevCommand struct {
@@ -60,13 +66,22 @@ func (tokenShowCommand) Run(ctx context.Context, s *session) error {
 	}
 	defer c.Close()
 	me, err := c.Me(ctx)
-	if err != nil || s.JSON {
-		return s.result(me, err)
+	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Status == http.StatusUnauthorized {
+		return fmt.Errorf("%w\nThe token came from: %s", err, s.source())
 	}
-	for _, line := range describe(me) {
+	if err != nil || s.JSON {
+		return s.result(shown{me, s.source()}, err)
+	}
+	for _, line := range append(describe(me), "source    "+s.source()) {
 		s.print("%s", oneLine(line))
 	}
 	return nil
+}
+
+// shown is a principal with the place of its token.
+type shown struct {
+	client.Principal
+	Source string `json:"source"`
 }
 
 func describe(p client.Principal) []string {

@@ -66,11 +66,14 @@ func (s *Server) serveDevicePage(w http.ResponseWriter, r *http.Request) {
 		codePage(w)
 		return
 	}
-	if _, ok := s.waiting(user); !ok {
+	name, ok := s.waiting(user)
+	acr := ""
+	s.devices.edit(name, func(d *device, _ bool) bool { acr = d.grant.acr; return true })
+	if !ok {
 		failPage(w, "This code is not known, or its time is over.")
 		return
 	}
-	signInPage(w, page{Action: "/device", Request: user, Client: CLI, Code: user, ACR: "mfa"})
+	signInPage(w, page{Action: "/device", Request: user, Client: CLI, Code: user, ACR: acr})
 }
 
 // serveDeviceSignIn is the click, or the refusal.

@@ -5,7 +5,7 @@
 // click on a name. So it listens on loopback only, and answers only requests
 // that were addressed to loopback.
 //
-// It is for cmd and for tests. It issues no refresh tokens and cannot revoke.
+// It is for cmd and for tests. It cannot revoke an access token.
 package devidp
 
 import (
@@ -67,6 +67,7 @@ type Server struct {
 	requests *shelf[authorization]
 	codes    *shelf[code]
 	devices  *shelf[*device]
+	sessions *shelf[*session]
 	http     *http.Server
 }
 
@@ -110,6 +111,7 @@ func newServer(c Config, key *ecdsa.PrivateKey) *Server {
 	s := &Server{
 		issuer: c.Issuer, audience: c.Audience, now: c.Now, key: key, kid: keyID(key),
 		requests: newShelf[authorization](c.Now), codes: newShelf[code](c.Now), devices: newShelf[*device](c.Now),
+		sessions: newShelf[*session](c.Now),
 	}
 	s.http = &http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
@@ -137,6 +139,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /authorize", s.serveAuthorize)
 	mux.HandleFunc("POST /authorize", s.serveSignIn)
 	mux.HandleFunc("POST /token", s.serveToken)
+	mux.HandleFunc("POST /revoke", s.serveRevoke)
 	mux.HandleFunc("POST /device_authorization", s.serveDeviceAuthorization)
 	mux.HandleFunc("GET /device", s.serveDevicePage)
 	mux.HandleFunc("POST /device", s.serveDeviceSignIn)
@@ -170,9 +173,10 @@ func (s *Server) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"authorization_endpoint":                         s.issuer + "/authorize",
 		"token_endpoint":                                 s.issuer + "/token",
 		"device_authorization_endpoint":                  s.issuer + "/device_authorization",
+		"revocation_endpoint":                            s.issuer + "/revoke",
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       []string{"query"},
-		"grant_types_supported":                          []string{"authorization_code", grantDevice, "client_credentials"},
+		"grant_types_supported":                          []string{"authorization_code", "refresh_token", grantDevice, "client_credentials"},
 		"code_challenge_methods_supported":               []string{"S256"},
 		"token_endpoint_auth_methods_supported":          []string{"none", "client_secret_basic", "client_secret_post"},
 		"id_token_signing_alg_values_supported":          []string{"ES256"},

@@ -59,6 +59,19 @@ func (s *shelf[T]) take(name string) (item T, ok bool) {
 	return k.item, true
 }
 
+// forgetOldest makes room.
+func (s *shelf[T]) forgetOldest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	oldest, till := "", time.Time{}
+	for name, k := range s.items {
+		if oldest == "" || k.till.Before(till) {
+			oldest, till = name, k.till
+		}
+	}
+	delete(s.items, oldest)
+}
+
 // edit lets f look at the item, and change what it points to, while nobody
 // else does. f returns false to have it forgotten. An item whose time is over
 // is still shown, with expired set, until put sweeps it away.

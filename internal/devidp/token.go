@@ -124,12 +124,14 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var g grant
-	var problem string
+	var problem, next string
 	switch r.PostFormValue("grant_type") {
 	case "authorization_code":
 		g, problem = s.redeem(client, r)
 	case grantDevice:
 		g, problem = s.poll(client, r)
+	case "refresh_token":
+		g, next, problem = s.refresh(client, r)
 	case "client_credentials":
 		g = grant{person: Agent, client: Agent, life: defaultLife}
 		if client != Agent {
@@ -142,11 +144,18 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, problem)
 		return
 	}
-	s.issue(w, g)
+	if next == "" && client != Agent { // RFC 6749, section 4.4.3: a program asks again instead
+		var err error
+		if next, err = s.begin(g); err != nil {
+			refuse(w, http.StatusServiceUnavailable, "temporarily_unavailable")
+			return
+		}
+	}
+	s.issue(w, g, next)
 }
 
-// issue answers with tokens for the grant.
-func (s *Server) issue(w http.ResponseWriter, g grant) {
+// issue answers with tokens for the grant; refresh may be empty.
+func (s *Server) issue(w http.ResponseWriter, g grant, refresh string) {
 	claims, err := s.claims(g)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "invalid_grant")
@@ -158,6 +167,9 @@ func (s *Server) issue(w http.ResponseWriter, g grant) {
 		return
 	}
 	body := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": int(g.life.Seconds())}
+	if refresh != "" {
+		body["refresh_token"] = refresh
+	}
 	if g.openid && g.person != Agent {
 		id, err := s.sign(s.header("JWT"), idClaims(claims, g))
 		if err != nil {
@@ -207,7 +219,7 @@ func (s *Server) serveDevToken(w http.ResponseWriter, r *http.Request) {
 		explain(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	s.issue(w, g)
+	s.issue(w, g, "")
 }
 
 // refuse answers with an error (RFC 6749, section 5.2).
