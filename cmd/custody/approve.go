@@ -30,7 +30,7 @@ func (c approvalsCommand) Run(ctx context.Context, s *session) error {
 	if c.All {
 		filter.For = "all"
 	}
-	columns := []column{{name: "approval"}, {name: "step", loose: true}, {name: "run"}, {name: "ends"}, {name: "you", loose: true}}
+	columns := []column{{name: "approval", firm: true}, {name: "step", loose: true}, {name: "run", isID: true}, {name: "ends"}, {name: "you", loose: true}}
 	return list(s, cl.Approvals(ctx, filter), c.Limit, columns, func(a client.Approval) []cell {
 		you := "may decide"
 		if !a.You.MayVote {

@@ -59,7 +59,8 @@ func (c auditListCommand) Run(ctx context.Context, s *session) error {
 		Workflow: c.Workflow, Key: c.Key, Call: c.Call, From: from, To: to, Limit: pageOf(c.Limit),
 	})
 	columns := []column{
-		{name: "time"}, {name: "action"}, {name: "outcome"}, {name: "step", loose: true}, {name: "actor", loose: true}, {name: "stream"}, {name: "seq"}, {name: "hash", loose: true},
+		{name: "time", firm: true}, {name: "action", firm: true}, {name: "outcome"}, {name: "step"},
+		{name: "actor", isID: true}, {name: "stream", isID: true}, {name: "seq", firm: true}, {name: "hash", loose: true, spare: true},
 	}
 	return list(s, entries, c.Limit, columns, s.entryRow)
 }

@@ -251,7 +251,8 @@ func (l *line) names(kind string) []candidate {
 			return nil
 		}
 		return gather(cl.WorkflowVersions(l.ctx, l.args[0]), func(w client.Workflow) candidate {
-			return candidate{w.Digest, w.CreatedAt.UTC().Format(clock)}
+			// Without sha256: in front, since bash ends words at a colon.
+			return candidate{strings.TrimPrefix(w.Digest, "sha256:"), w.CreatedAt.UTC().Format(clock)}
 		})
 	case "run":
 		return gather(cl.Runs(l.ctx, client.RunFilter{Limit: someNames}), func(r client.Run) candidate {

@@ -61,6 +61,9 @@ func (s *session) explain(err error) string {
 		return s.refusal(p)
 	}
 	text := err.Error()
+	if own := (*exit)(nil); errors.As(err, &own) {
+		text = own.Error() // without what stands around it
+	}
 	switch next := s.remedy(err); {
 	case errors.Is(err, custody.ErrAway):
 		text += "\nIs PostgreSQL running, and is this its address: " + custody.EnvDatabase + "?"
@@ -97,7 +100,7 @@ func (s *session) remedy(err error) string {
 // refusal is a problem in words: what is wrong, where, and what to do.
 func (s *session) refusal(p *client.Problem) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d %s", p.Status, p.Kind())
+	b.WriteString(strings.TrimSuffix(fmt.Sprintf("%d %s", p.Status, p.Kind()), " about:blank"))
 	if p.Detail != "" {
 		b.WriteString(": " + p.Detail)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -53,7 +54,8 @@ func run(ctx context.Context, args []string, t terminal) int {
 	s.flags, s.plain = p.flags, p.NoColor
 	if err != nil {
 		s.JSON = p.JSON || slices.Contains(args, "--json")
-		return s.report(ctx, usage("%w\nTry `custody --help`, or --help after a command.", err))
+		text := strings.Replace(err.Error(), `one of "",`, "one of ", 1) // the empty word is kong's way to say: not given
+		return s.report(ctx, usage("%s\nTry `custody --help`, or --help after a command.", text))
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return s.report(ctx, command.Run(s))

@@ -23,7 +23,7 @@ func (c revocationsCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
-	columns := []column{{name: "revocation"}, {name: "kind"}, {name: "value"}, {name: "made"}, {name: "by", loose: true}, {name: "reason", loose: true}}
+	columns := []column{{name: "revocation", firm: true}, {name: "kind"}, {name: "value", isID: true}, {name: "made"}, {name: "by", isID: true}, {name: "reason", loose: true}}
 	return list(s, cl.Revocations(ctx, c.Kind), c.Limit, columns, func(r client.Revocation) []cell {
 		return cells(r.ID, r.Kind, r.Value, s.when(r.CreatedAt.Time), r.By, r.Reason)
 	})

@@ -284,7 +284,7 @@ func (s *session) run(r client.Run) {
 	for _, w := range r.WaitingFor {
 		s.print("waits     for %s", s.waitsFor(w))
 		if w.Kind == "approval" {
-			s.print("          %s", s.helper("NAME", "approve "+w.ID))
+			s.print("          goes on with: %s", s.helper("NAME", "approve "+w.ID))
 		}
 	}
 	if r.Cost.TokensIn+r.Cost.TokensOut > 0 {
@@ -348,7 +348,7 @@ func (c runListCommand) Run(ctx context.Context, s *session) error {
 		State: c.State, Workflow: c.Workflow, Digest: c.Digest, Caller: c.Caller, WaitingFor: c.Waiting,
 		After: since, Before: until, Limit: pageOf(c.Limit),
 	})
-	return list(s, runs, c.Limit, []column{{name: "run"}, {name: "state"}, {name: "created"}, {name: "workflow", loose: true}, {name: "why", loose: true}},
+	return list(s, runs, c.Limit, []column{{name: "run", firm: true}, {name: "state"}, {name: "created"}, {name: "workflow"}, {name: "why", loose: true}},
 		func(r client.Run) []cell {
 			row := cells(r.ID, "", s.when(r.CreatedAt.Time), r.Workflow.Name, strings.TrimPrefix(why(r), ": "))
 			row[1] = stateCell(r.State)

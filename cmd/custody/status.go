@@ -31,7 +31,7 @@ func (statusCommand) Run(ctx context.Context, s *session) error {
 			here = "  (answers; drives " + number(int64(st.Driving)) + ")"
 		}
 		beat := time.Duration(p.HeartbeatAge * float64(time.Second))
-		s.print("process    %s  %s  since %s  heartbeat %s ago%s", p.ID, p.Version, s.when(p.StartedAt.Time), roughly(beat), here)
+		s.print("process    %s  %s  started %s  heartbeat %s ago%s", p.ID, p.Version, s.when(p.StartedAt.Time), roughly(beat), here)
 	}
 	s.print("commits    %d in %d batches, %d lost", st.Figures.Changes, st.Figures.Batches, st.Figures.Lost)
 	return nil

@@ -10,11 +10,12 @@ import (
 // gap separates columns on a terminal.
 const gap = "  "
 
-// A column of a table. The first to give way on a narrow terminal is a loose
-// one.
+// A column of a table. On a narrow terminal a loose one gives way first, and a
+// firm one last: what people copy from there. An id is cut in its middle, since
+// ids of one day begin alike. A spare column is left out when that is not enough.
 type column struct {
-	name  string
-	loose bool
+	name                     string
+	loose, firm, isID, spare bool
 }
 
 // A cell is one text of a row, and its colour (SGR), if it has one.
@@ -108,21 +109,48 @@ func (b *table) measure(width int) []int {
 			need[i] -= take
 			over -= take
 		}
-	}
-	for ; over > 0; over-- {
-		widest := slices.Index(need, slices.Max(need))
-		if need[widest] <= 4 {
-			break
+		if c.spare && over > 0 {
+			over -= need[i] + len(gap)
+			need[i] = 0
 		}
-		need[widest]--
+	}
+	for _, firm := range []bool{false, true} {
+		for ; over > 0; over-- {
+			widest := b.widest(need, firm)
+			if widest < 0 {
+				break
+			}
+			need[widest]--
+		}
 	}
 	return need
+}
+
+// widest is the column that can give most, -1 if none can.
+func (b *table) widest(need []int, firm bool) int {
+	found := -1
+	for i, c := range b.columns {
+		least := 4
+		if c.isID {
+			least = 10
+		}
+		if c.firm == firm && need[i] > least && (found < 0 || need[i] > need[found]) {
+			found = i
+		}
+	}
+	return found
 }
 
 func (b *table) line(row []cell) {
 	var out strings.Builder
 	for i, c := range row {
+		if b.widths[i] == 0 {
+			continue
+		}
 		text := short(c.text, b.widths[i])
+		if b.columns[i].isID {
+			text = shortID(c.text, b.widths[i])
+		}
 		out.WriteString(b.t.paint(b.t.out, c.colour, text))
 		if i < len(row)-1 {
 			out.WriteString(strings.Repeat(" ", max(0, b.widths[i]-widthOf(text))) + gap)

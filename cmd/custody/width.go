@@ -49,3 +49,16 @@ func short(text string, columns int) string {
 	}
 	return text
 }
+
+// shortID cuts an id behind its prefix: run_…5e9k2m.
+func shortID(id string, columns int) string {
+	if len(id) <= columns {
+		return id
+	}
+	prefix, _, found := strings.Cut(id, "_")
+	tail := columns - len(prefix) - len("_") - 1
+	if !found || tail < 4 || !isASCII([]byte(id)) {
+		return short(id, columns)
+	}
+	return prefix + "_…" + id[len(id)-tail:]
+}

@@ -276,7 +276,7 @@ func (c workflowListCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
-	return list(s, cl.Workflows(ctx, c.Prefix), c.Limit, []column{{name: "name"}, {name: "version"}, {name: "registered"}, {name: "description", loose: true}},
+	return list(s, cl.Workflows(ctx, c.Prefix), c.Limit, []column{{name: "name", firm: true}, {name: "version"}, {name: "registered"}, {name: "description", loose: true}},
 		func(w client.Workflow) []cell {
 			return cells(w.Name, s.digest(w.Digest), s.when(w.CreatedAt.Time), w.Description)
 		})
@@ -307,7 +307,7 @@ func (c workflowVersionsCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
-	return list(s, cl.WorkflowVersions(ctx, c.Name), c.Limit, []column{{name: "version"}, {name: "current"}, {name: "registered"}, {name: "author", loose: true}},
+	return list(s, cl.WorkflowVersions(ctx, c.Name), c.Limit, []column{{name: "version", firm: true}, {name: "current"}, {name: "registered"}, {name: "author", isID: true}},
 		func(w client.Workflow) []cell {
 			return cells(s.digest(w.Digest), map[bool]string{true: "current"}[w.Current], s.when(w.CreatedAt.Time), w.Author)
 		})
