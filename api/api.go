@@ -73,6 +73,8 @@ type API struct {
 	names   stepNames
 	readers coalescer // audit.read: once a minute and person
 	failed  coalescer // auth.denied: once in ten seconds and reason
+
+	verifying chan struct{} // room for one
 }
 
 // New makes an API. It fails if an operation does not say who may call it.
@@ -81,7 +83,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	prepareHuma()
-	a := &API{cfg: cfg, public: map[string]bool{}, closing: make(chan struct{})}
+	a := &API{cfg: cfg, public: map[string]bool{}, closing: make(chan struct{}), verifying: make(chan struct{}, 1)}
 	a.readers.every, a.failed.every = time.Minute, 10*time.Second
 	a.router = chi.NewRouter()
 	a.router.NotFound(a.notFound)
@@ -119,6 +121,9 @@ func (a *API) routes() {
 	a.approvalRoutes()
 	a.entryRoutes()
 	a.bundleRoutes()
+	a.reportRoutes()
+	a.revocationRoutes()
+	a.logoutRoutes()
 }
 
 // notFound is for paths that no route has. Outside /v1 it is answered without

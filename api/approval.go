@@ -45,6 +45,7 @@ type Vote struct {
 	Decision string         `json:"decision" enum:"approve,reject"`
 	Digest   string         `json:"digest"`
 	At       string         `json:"at" format:"date-time"`
+	Back     *string        `json:"withdrawn_at" format:"date-time" doc:"when the voter took it back; it counts for nothing then"`
 	State    string         `json:"state,omitempty" doc:"of the approval after it; only in the answer to a vote"`
 	Receipt  *store.Receipt `json:"receipt,omitempty" doc:"only in the answer to a vote"`
 }
@@ -80,6 +81,10 @@ func (a *API) approvalRoutes() {
 		method: http.MethodPost, path: "/v1/approvals/{approval}/votes", id: "vote", who: action(policy.ApprovalVote), status: http.StatusCreated,
 		summary: "Decide; people only, with a second factor, signed in within 5 minutes",
 	}, a.vote)
+	register(a, operation{
+		method: http.MethodDelete, path: "/v1/approvals/{approval}/votes/mine", id: "withdrawVote", who: action(policy.ApprovalWithdraw),
+		summary: "Take one's own vote back before the quorum",
+	}, a.withdraw)
 }
 
 // ApprovalPath names an approval in a path. It is exported for huma, which skips
@@ -92,6 +97,7 @@ type ApprovalPath struct {
 type asked struct {
 	store.Asked
 	request approval.Request
+	votes   []approval.Vote
 	reasons []string // for which the caller may not vote now
 }
 
@@ -104,7 +110,7 @@ func (a *API) asked(row store.Asked, c caller) asked {
 	for i, v := range row.Votes {
 		votes[i] = approval.Vote{ID: v.ID.Name("vote"), By: v.Voter, Decision: v.Decision, Statement: v.Signed, AtUS: v.AtUS}
 	}
-	x := asked{Asked: row, request: approval.Request{Document: doc, Text: row.Document, Digest: row.Digest, State: row.State}}
+	x := asked{Asked: row, request: approval.Request{Document: doc, Text: row.Document, Digest: row.Digest, State: row.State}, votes: votes}
 	x.reasons = list(approval.Eligible(x.request, votes, c.Principal, time.Now()))
 	return x
 }
@@ -131,11 +137,28 @@ func (x asked) show() Approval {
 	out := Approval{
 		ID: x.ID.Name("apr"), Run: x.Run.Name("run"), Step: x.Step, Attempt: x.Attempt, State: string(x.State),
 		Document: x.Document, Digest: x.Digest, Rule: Rule{Quorum: rule.Quorum, Groups: list(x.Roles), OnReject: rule.OnReject},
-		Votes: make([]Vote, len(x.Votes)), You: You{MayVote: len(x.reasons) == 0, Reasons: x.reasons},
+		Votes: showVotes(x.Votes), You: You{MayVote: len(x.reasons) == 0, Reasons: x.reasons},
 		ExpiresAt: stamp(x.ExpiresUS), UsedAt: stampOf(x.UsedUS),
 	}
-	for i, v := range x.Votes {
-		out.Votes[i] = showVote(v)
+	return out
+}
+
+// showVotes shows each vote once, with when it was taken back.
+func showVotes(rows []store.Vote) []Vote {
+	back := map[string]*string{}
+	for _, v := range rows {
+		if s, err := approval.ParseStatement(string(v.Signed.Body)); err == nil && v.Decision == approval.Withdraw {
+			back[v.Voter+" "+s.Withdraws] = stampOf(v.AtUS)
+		}
+	}
+	out := make([]Vote, 0, len(rows))
+	for _, v := range rows {
+		if v.Decision == approval.Withdraw {
+			continue
+		}
+		shown := showVote(v)
+		shown.Back = back[v.Voter+" "+shown.ID]
+		out = append(out, shown)
 	}
 	return out
 }
@@ -159,23 +182,43 @@ func (a *API) find(ctx context.Context, c caller, name string) (asked, error) {
 		return asked{}, err
 	}
 	x := a.asked(row, c)
-	return x, a.see(ctx, c, policy.ApprovalRead, x.target(x.concerns()), name)
+	return x, a.see(ctx, c, policy.ApprovalRead, x.target(x.concerns() || x.voted(c)), name)
 }
 
-// approvalOut is one approval. Its ETag names what is asked, not the votes, so
-// it serves as If-Match of a vote and never as a validator of this answer:
-// there is no 304.
+// voted reports whether the caller has a vote here that counts, whatever roles
+// they have now.
+func (x asked) voted(c caller) bool {
+	_, ok := approval.Standing(x.votes, c.ID)
+	return ok
+}
+
+// approvalOut is one approval. Its ETag names what is asked, not the votes.
 type approvalOut struct {
-	ETag string `header:"ETag"`
-	Body Approval
+	Status int
+	ETag   string `header:"ETag"`
+	Body   Approval
 }
 
-func (a *API) getApproval(ctx context.Context, c caller, in *ApprovalPath) (*approvalOut, error) {
+// getApproval answers 304 only as long as the approval is as it was made:
+// whoever has it under its ETag then has seen it so. Afterwards its votes and
+// its state change under the same ETag, and it is always sent.
+func (a *API) getApproval(ctx context.Context, c caller, in *struct {
+	ApprovalPath
+	None string `header:"If-None-Match" doc:"304 if the approval is the one named and nothing has happened to it"`
+},
+) (*approvalOut, error) {
 	x, err := a.find(ctx, c, in.Approval)
 	if err != nil {
 		return nil, err
 	}
-	return &approvalOut{ETag: quoted(x.Digest), Body: x.show()}, nil
+	out := &approvalOut{Status: http.StatusOK, ETag: quoted(x.Digest)}
+	untouched := x.State == approval.Pending && len(x.Votes) == 0 && !slices.Contains(x.reasons, approval.ReasonClosed)
+	if in.None != "" && untouched && matches(in.None, out.ETag) {
+		out.Status = http.StatusNotModified
+		return out, nil
+	}
+	out.Body = x.show()
+	return out, nil
 }
 
 func (a *API) listApprovals(ctx context.Context, c caller, in *struct {
@@ -308,4 +351,35 @@ func (a *API) vote(ctx context.Context, c caller, in *struct {
 	out := &voteOut{Once: replayedHeader(v.Replayed), Status: http.StatusCreated, Body: showVote(v.Vote)}
 	out.Body.State, out.Body.Receipt = string(v.State), &v.Receipt
 	return out, nil
+}
+
+// withdraw takes the caller's own vote back. Whoever has none gets 404, also
+// when it was withdrawn before.
+func (a *API) withdraw(ctx context.Context, c caller, in *struct {
+	Rehearsal
+	ApprovalPath
+	Match string `header:"If-Match" doc:"the approval's ETag"`
+},
+) (*removedOut, error) {
+	x, err := a.find(ctx, c, in.Approval)
+	if err != nil {
+		return nil, err
+	}
+	if !x.voted(c) {
+		return nil, store.ErrNotFound
+	}
+	if err := a.allow(ctx, c, policy.ApprovalWithdraw, policy.Target{Tenant: x.Tenant, Owner: c.ID}, in.Approval); err != nil {
+		return nil, err
+	}
+	if in.Match != "" && !matches(in.Match, quoted(x.Digest)) {
+		return nil, newProblem(http.StatusPreconditionFailed, "precondition-failed", "the approval has another digest: look at what is shown again")
+	}
+	receipt, err := a.cfg.Engine.Withdraw(ctx, c.Principal, engine.Withdrawal{Approval: x.ID, Request: c.request, DryRun: in.DryRun})
+	if err != nil {
+		return nil, a.refusal(ctx, c, err, in.Approval)
+	}
+	if in.DryRun {
+		return &removedOut{}, nil
+	}
+	return &removedOut{Removed{Receipt: &receipt}}, nil
 }

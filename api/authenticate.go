@@ -50,7 +50,7 @@ func (a *API) verify(ctx context.Context, headers []string, request string) (sec
 	if err != nil {
 		return security.Principal{}, a.rejected(ctx, err, request)
 	}
-	revoked, err := a.cfg.Store.Revoked(ctx, who.Tenant, who.RevocationKeys())
+	revoked, err := a.cfg.Store.Revoked(ctx, who.Tenant, who.RevocationKeys(), who.Began())
 	if err != nil {
 		return security.Principal{}, unavailable()
 	}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -55,10 +57,15 @@ func accepts(header, media string) bool {
 	return false
 }
 
-// Change is what every changing operation accepts.
+// Rehearsal is what every changing operation accepts.
+type Rehearsal struct {
+	DryRun bool `query:"dry_run" doc:"all checks, nothing written except the audit of the attempt; answers 200 with what would have been answered"`
+}
+
+// Change is what every POST that changes something accepts.
 type Change struct {
-	DryRun bool   `query:"dry_run" doc:"all checks, nothing written except the audit of the attempt; answers 200 with what would have been answered"`
-	Key    string `header:"Idempotency-Key" pattern:"^[!-~]{1,255}$" doc:"makes the request safe to repeat; 1 to 255 visible ASCII characters"`
+	Rehearsal
+	Key string `header:"Idempotency-Key" pattern:"^[!-~]{1,255}$" doc:"makes the request safe to repeat; 1 to 255 visible ASCII characters"`
 }
 
 // Once is what the answer to a change carries.
@@ -71,6 +78,12 @@ func replayedHeader(replayed bool) Once {
 		return Once{Replayed: "true"}
 	}
 	return Once{}
+}
+
+// asked256 is what an idempotency key is bound to.
+func asked256(parts ...string) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", parts))
+	return sum[:]
 }
 
 // statusOf is the status of a change's answer.

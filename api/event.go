@@ -135,7 +135,7 @@ func (a *API) follow(ctx context.Context, c caller, w http.ResponseWriter, run s
 
 // revoked reports whether the caller may not be told more. Not knowing is yes.
 func (a *API) revoked(ctx context.Context, c caller) bool {
-	keys, err := a.cfg.Store.Revoked(ctx, c.Tenant, c.RevocationKeys())
+	keys, err := a.cfg.Store.Revoked(ctx, c.Tenant, c.RevocationKeys(), c.Began())
 	return err != nil || len(keys) > 0
 }
 

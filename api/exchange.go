@@ -15,11 +15,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/custodyhq/custody/security"
+	"github.com/custodyhq/custody/security/policy"
 )
 
 const (
 	maxBody  = 1 << 20          // bytes
 	bodyTime = 30 * time.Second // for all of it
+
+	maxBundle  = 64 << 20        // bytes of a bundle that is sent to be verified
+	bundleTime = 2 * time.Minute // for all of it
 )
 
 // An exchange is one request on its way through the edge: its id, and whom its
@@ -139,7 +143,8 @@ func (a *API) limiting(next http.Handler) http.Handler {
 			writeProblem(w, r, noKey())
 			return
 		}
-		if r.ContentLength > maxBody {
+		limit, within := limitsOf(r)
+		if r.ContentLength > limit {
 			tooLarge(w, r)
 			return
 		}
@@ -148,8 +153,8 @@ func (a *API) limiting(next http.Handler) http.Handler {
 			return
 		}
 		rc := http.NewResponseController(w)
-		_ = rc.SetReadDeadline(time.Now().Add(bodyTime)) // a server that cannot has its own limit
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		_ = rc.SetReadDeadline(time.Now().Add(within)) // a server that cannot has its own limit
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 		_ = rc.SetReadDeadline(time.Time{})
 		var large *http.MaxBytesError
 		switch {
@@ -164,6 +169,16 @@ func (a *API) limiting(next http.Handler) http.Handler {
 	})
 }
 
+// limitsOf are the largest body and the time for it. Only whoever may have a
+// bundle verified may send one.
+func limitsOf(r *http.Request) (bytes int64, within time.Duration) {
+	who := exchangeOf(r.Context()).who
+	if r.URL.Path == verifyPath && policy.Do(who, policy.AuditVerify, policy.Target{Tenant: who.Tenant}).Allowed() {
+		return maxBundle, bundleTime
+	}
+	return maxBody, bodyTime
+}
+
 // noKey is for a key that is empty or sent twice: it would pass for none, and
 // the request would not be safe to repeat.
 func noKey() *Problem {
@@ -175,7 +190,7 @@ func noKey() *Problem {
 // tooLarge does not read on: the connection is closed after the answer.
 func tooLarge(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Connection", "close")
-	writeProblem(w, r, newProblem(http.StatusRequestEntityTooLarge, "too-large", "a body may have 1 MiB"))
+	writeProblem(w, r, newProblem(http.StatusRequestEntityTooLarge, "too-large", "a body may have 1 MiB, and a bundle to be verified 64 MiB"))
 }
 
 // storable reports whether the URL is text: PostgreSQL refuses NUL, and no

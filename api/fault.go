@@ -16,7 +16,7 @@ func malformed(status int, errs []error) *Problem {
 	case http.StatusUnsupportedMediaType:
 		return newProblem(status, "unsupported-media-type", "the body must be application/json")
 	case http.StatusRequestEntityTooLarge:
-		return newProblem(status, "too-large", "a body may have 1 MiB")
+		return newProblem(status, "too-large", "a body may have 1 MiB, and a bundle to be verified 64 MiB")
 	case http.StatusInternalServerError, 0:
 		return newProblem(http.StatusInternalServerError, "internal", "something went wrong; the log knows more under the request id")
 	}

@@ -54,8 +54,8 @@ type operation struct {
 func register[I, O any](a *API, op operation, handle func(context.Context, caller, *I) (*O, error)) {
 	described := huma.Operation{
 		Method: op.method, Path: op.path, OperationID: op.id, Summary: op.summary, DefaultStatus: op.status,
-		BodyReadTimeout: -1,          // the body is in memory by then; huma's deadline would end long answers
-		MaxBodyBytes:    maxBody + 1, // limiting has seen to it; huma's limit is one short
+		BodyReadTimeout: -1,            // the body is in memory by then; huma's deadline would end long answers
+		MaxBodyBytes:    maxBundle + 1, // limiting has seen to it; huma's limit is one short
 		Extensions:      map[string]any{whoKey: string(op.who)},
 		Security:        []map[string][]string{{scheme: {}}},
 	}
@@ -169,11 +169,7 @@ func cut(err error) {
 // response adds an answer to an operation's description: what it says in other
 // formats, and with other statuses than the usual one.
 func (a *API) response(method, path string, status int, description string, content map[string]*huma.Schema) {
-	item := a.huma.OpenAPI().Paths[path]
-	op := item.Get
-	if method == http.MethodPost {
-		op = item.Post
-	}
+	op := a.operation(method, path)
 	r := &huma.Response{Description: description}
 	for media, schema := range content {
 		if r.Content == nil {
@@ -182,6 +178,20 @@ func (a *API) response(method, path string, status int, description string, cont
 		r.Content[media] = &huma.MediaType{Schema: schema}
 	}
 	op.Responses[strconv.Itoa(status)] = r
+}
+
+// operation is the description of one that is registered.
+func (a *API) operation(method, path string) *huma.Operation {
+	item := a.huma.OpenAPI().Paths[path]
+	switch method {
+	case http.MethodPost:
+		return item.Post
+	case http.MethodPut:
+		return item.Put
+	case http.MethodDelete:
+		return item.Delete
+	}
+	return item.Get
 }
 
 // schemaOf is a reference to a type's schema.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/approval"
@@ -119,8 +120,23 @@ func (a *API) refusal(ctx context.Context, c caller, err error, target string) e
 
 // record writes a fact about what this caller did to the control stream.
 func (a *API) record(ctx context.Context, c caller, f audit.Fact) (store.Receipt, error) {
+	return a.cfg.Store.Record(ctx, a.fact(c, f))
+}
+
+// fact says who did it.
+func (a *API) fact(c caller, f audit.Fact) audit.Fact {
 	f.Tenant, f.Actor, f.ActorKind, f.Act, f.Client, f.Request = c.Tenant, c.ID, string(c.Kind), c.Act, c.Client, c.request
-	return a.cfg.Store.Record(ctx, f)
+	return f
+}
+
+// stepUp asks for a person with a second factor who signed in within five
+// minutes, and records a denial.
+func (a *API) stepUp(ctx context.Context, c caller, target string) error {
+	d := policy.StepUp(c.Principal, stepUpAge, time.Now())
+	if d.Allowed() {
+		return nil
+	}
+	return a.denied(ctx, c, d, target)
 }
 
 // decisionOf is what an entry says of a decision.

@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/custodyhq/custody/security/audit"
 	"github.com/custodyhq/custody/security/policy"
 	"github.com/custodyhq/custody/store"
 	"github.com/custodyhq/custody/workflow"
@@ -74,6 +76,10 @@ func (a *API) workflowRoutes() {
 		method: http.MethodGet, path: "/v1/workflows/{name}/versions", id: "listWorkflowVersions", who: action(policy.WorkflowRead),
 		summary: "All versions, newest first",
 	}, a.listVersions)
+	register(a, operation{
+		method: http.MethodPut, path: "/v1/workflows/{name}/current", id: "chooseWorkflow", who: action(policy.WorkflowPublish),
+		summary: "Choose the current version",
+	}, a.choose)
 }
 
 // publication is the answer to a publication, rehearsed or not.
@@ -238,4 +244,63 @@ func (a *API) listVersions(ctx context.Context, c caller, in *struct {
 		out.Body.Next = next(filter, version{last.AtUS, last.Digest})
 	}
 	return out, nil
+}
+
+// chosenOut is the version that is current now.
+type chosenOut struct {
+	ETag string `header:"ETag"`
+	Body Workflow
+}
+
+// choose makes a registered version the current one. New runs use it from then
+// on; runs under way keep theirs.
+func (a *API) choose(ctx context.Context, c caller, in *struct {
+	Rehearsal
+	Name  string `path:"name" doc:"of the workflow"`
+	Match string `header:"If-Match" doc:"the ETag of the version that is thought to be current"`
+	Body  struct {
+		Digest string `json:"digest" pattern:"^sha256:[0-9a-f]{64}$" doc:"of a registered version"`
+	}
+},
+) (*chosenOut, error) {
+	if err := a.allow(ctx, c, policy.WorkflowPublish, policy.Target{Tenant: c.Tenant}, "workflow"); err != nil {
+		return nil, err
+	}
+	choice := store.Choice{Tenant: c.Tenant, Name: in.Name, Digest: in.Body.Digest}
+	if in.Match != "" {
+		choice.Fits = func(current string) bool { return current != "" && matches(in.Match, quoted(current)) }
+	}
+	var receipt *store.Receipt
+	if !in.DryRun {
+		r, err := a.cfg.Store.Choose(ctx, choice, a.fact(c, audit.Fact{}))
+		if err != nil {
+			return nil, err
+		}
+		receipt = &r
+	} else if err := a.wouldChoose(ctx, choice); err != nil {
+		return nil, err
+	}
+	row, err := a.cfg.Store.Definition(ctx, c.Tenant, in.Name, in.Body.Digest)
+	if err != nil {
+		return nil, err
+	}
+	row.Current = row.Current || in.DryRun
+	shown := describe(row, nil)
+	shown.Receipt = receipt
+	return &chosenOut{ETag: quoted(row.Digest), Body: shown}, nil
+}
+
+// wouldChoose makes the checks of a choice.
+func (a *API) wouldChoose(ctx context.Context, choice store.Choice) error {
+	if _, err := a.cfg.Store.Definition(ctx, choice.Tenant, choice.Name, choice.Digest); err != nil || choice.Fits == nil {
+		return err
+	}
+	current, err := a.cfg.Store.Current(ctx, choice.Tenant, choice.Name)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if !choice.Fits(current) {
+		return store.ErrChanged
+	}
+	return nil
 }

@@ -60,7 +60,7 @@ func NewMandate(p Principal, run ID, workflow, input string, now, expires time.T
 // RevocationKeys are the names under which the run's right to go on can be
 // taken away.
 func (m Mandate) RevocationKeys() []string {
-	keys := []string{"sub:" + m.ID, "client:" + m.Client, "run:" + m.Run}
+	keys := append(parties(m.ID, m.Client, m.Act), "run:"+m.Run)
 	if m.Session != "" {
 		keys = append(keys, "sid:"+m.Session)
 	}
@@ -69,6 +69,19 @@ func (m Mandate) RevocationKeys() []string {
 	}
 	return keys
 }
+
+// Began is when the session began in which the run was submitted, or, where that
+// is not known, when it was submitted.
+func (m Mandate) Began() time.Time {
+	if m.AuthTime == 0 {
+		return time.Unix(m.TakenAt, 0)
+	}
+	return time.Unix(m.AuthTime, 0)
+}
+
+// KeyRevocation is the name under which a key of ours can be revoked: what it
+// signed does not count any more.
+func KeyRevocation(id string) string { return "key:" + id }
 
 // A Signed statement is a text with the id of the key that signed it.
 type Signed struct {

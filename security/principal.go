@@ -55,15 +55,37 @@ func (p Principal) FreshWithin(d time.Duration, now time.Time) bool {
 	return age >= -time.Minute && age <= d // the issuer's clock may be a minute ahead
 }
 
-// RevocationKeys are the names under which this caller can be revoked.
-// Session and token ids appear only as digests.
+// RevocationKeys are the names under which this caller can be revoked: the
+// person, every program on the way, the session and the token. Session and
+// token ids appear only as digests. A logout of all of a person's sessions
+// concerns those that Began before it.
 func (p Principal) RevocationKeys() []string {
-	keys := []string{"sub:" + p.ID, "client:" + p.Client}
+	keys := parties(p.ID, p.Client, p.Act)
 	if p.Session != "" {
 		keys = append(keys, "sid:"+Fingerprint(p.Issuer, p.Session))
 	}
 	if p.TokenID != "" {
 		keys = append(keys, "jti:"+Fingerprint(p.Issuer, p.TokenID))
+	}
+	return keys
+}
+
+// Began is when the caller's session began: when they signed in, or, where the
+// token does not say that, when it was issued.
+func (p Principal) Began() time.Time {
+	if p.AuthTime.IsZero() {
+		return p.IssuedAt
+	}
+	return p.AuthTime
+}
+
+// parties are the names of whoever takes part in a call.
+func parties(id, client string, act []string) []string {
+	keys := []string{"sub:" + id, "logout:" + id, "client:" + client}
+	for _, a := range act {
+		if a != client {
+			keys = append(keys, "client:"+a)
+		}
 	}
 	return keys
 }

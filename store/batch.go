@@ -22,8 +22,8 @@ type seen struct {
 	locked  map[security.ID]*Locked
 	broken  map[security.ID]error // locked rows that cannot be read
 	asked   map[security.ID]*Asked
-	revoked map[string]bool
-	keyed   []*Change // that have a key, sorted by it
+	revoked map[string]int64 // what began until then; 0: everything
+	keyed   []*Change        // that have a key, sorted by it
 	owner   map[keyName]*keyOwner
 }
 
@@ -158,11 +158,12 @@ func (s *seen) fail(run security.ID, err error) {
 }
 
 func (s *seen) queueRevoked(b *pgx.Batch, keys []string) {
-	s.revoked = map[string]bool{}
+	s.revoked = map[string]int64{}
 	slices.Sort(keys)
 	b.Queue(sqlRevoked, slices.Compact(keys)).Query(func(rows pgx.Rows) error {
 		var k string
-		_, err := pgx.ForEachRow(rows, []any{&k}, func() error { s.revoked[k] = true; return nil })
+		var before int64
+		_, err := pgx.ForEachRow(rows, []any{&k, &before}, func() error { s.revoked[k] = before; return nil })
 		return err
 	})
 }

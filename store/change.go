@@ -77,7 +77,7 @@ type Locked struct {
 	made  Mandate
 	logs  func(int16) string
 
-	revoked map[string]bool
+	revoked map[string]int64
 	touched bool
 	job     bool
 	entries []row
@@ -180,9 +180,13 @@ func (l *Locked) Job() { l.job, l.touched = true, true }
 // Touch says that the row is to be written although nothing was appended.
 func (l *Locked) Touch() { l.touched = true }
 
-// IsRevoked reports whether one of the keys that the change named is revoked.
-func (l *Locked) IsRevoked(keys []string) bool {
-	return slices.ContainsFunc(keys, func(k string) bool { return l.revoked[l.Tenant+"/"+k] })
+// IsRevoked reports whether one of the keys that the change named is revoked for
+// what began at the given time.
+func (l *Locked) IsRevoked(keys []string, began time.Time) bool {
+	return slices.ContainsFunc(keys, func(k string) bool {
+		before, revoked := l.revoked[l.Tenant+"/"+k]
+		return revoked && (before == 0 || began.UnixMicro() <= before)
+	})
 }
 
 // Make gives a new run what lies beside it.

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/custodyhq/custody/security"
+	"github.com/custodyhq/custody/security/audit"
 )
 
 // A Definition is one registered version of a workflow. Its source is kept as
@@ -127,26 +128,34 @@ type rowQuerier interface {
 // ErrChanged is returned when the current version is not the expected one.
 var ErrChanged = errors.New("the current version has changed")
 
-// Choose makes a registered version the current one, if the current one is
-// still the expected digest ("" for: whatever it is, or none). It fails with
-// ErrNotFound or ErrChanged.
-func (db *DB) Choose(ctx context.Context, tenant, name, digest, expected string) error {
-	sql := `update workflow set digest = $3, version = version + 1 where tenant = $1 and name = $2 and digest = $4
-and exists (select from definition where tenant = $1 and name = $2 and digest = $3)`
-	args := []any{tenant, name, digest, expected}
-	if expected == "" {
-		sql = `insert into workflow(tenant, name, digest) select tenant, name, digest from definition where tenant = $1 and name = $2 and digest = $3
-on conflict (tenant, name) do update set digest = excluded.digest, version = workflow.version + 1`
-		args = args[:3]
-	}
-	tag, err := db.pool.Exec(ctx, sql, args...)
-	if err != nil || tag.RowsAffected() == 1 {
-		return err
-	}
-	if _, err := db.Definition(ctx, tenant, name, digest); err != nil {
-		return err
-	}
-	return ErrChanged
+// A Choice makes a registered version the current one.
+type Choice struct {
+	Tenant, Name, Digest string
+	Fits                 func(current string) bool // the current digest, empty if there is none; nil: any
+}
+
+// Choose makes a registered version the current one, together with its entry.
+// The fact says who did it. It fails with ErrNotFound for a version that is not
+// registered, and with ErrChanged if the current one does not fit.
+func (db *DB) Choose(ctx context.Context, c Choice, f audit.Fact) (Receipt, error) {
+	f.Action, f.Outcome, f.Tenant, f.Name, f.Workflow = audit.WorkflowChosen, "ok", c.Tenant, c.Name, c.Digest
+	return db.RecordWith(ctx, f, func(ctx context.Context, tx pgx.Tx, _ *audit.Fact) (bool, error) {
+		var found, current string
+		err := tx.QueryRow(ctx, `select d.digest, coalesce(w.digest, '') from definition d left join workflow w on w.tenant = d.tenant and w.name = d.name
+where d.tenant = $1 and d.name = $2 and d.digest = $3`, c.Tenant, c.Name, c.Digest).Scan(&found, &current)
+		if err != nil {
+			return false, missing(err)
+		}
+		if c.Fits != nil && !c.Fits(current) {
+			return false, ErrChanged
+		}
+		tag, err := tx.Exec(ctx, `insert into workflow(tenant, name, digest) values ($1, $2, $3) on conflict (tenant, name)
+do update set digest = excluded.digest, version = workflow.version + 1 where $5 or workflow.digest = $4`, c.Tenant, c.Name, c.Digest, current, c.Fits == nil)
+		if err == nil && tag.RowsAffected() == 0 { // somebody else chose in this instant
+			err = ErrChanged
+		}
+		return true, err
+	})
 }
 
 // Definition returns a version of a workflow, the current one if digest is

@@ -6,10 +6,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/custodyhq/custody/security"
+	"github.com/custodyhq/custody/security/audit"
 )
 
 func TestAVersionIsRegisteredOnce(t *testing.T) {
@@ -55,14 +57,25 @@ func TestTheCurrentVersionIsChosen(t *testing.T) {
 			t.Errorf("the current one is %s in version %d, %v", d.Digest, d.Version, err)
 		}
 	}
+	choose := func(tenant, digest, expected string) error {
+		c := Choice{Tenant: tenant, Name: "review", Digest: digest}
+		if expected != "" {
+			c.Fits = func(current string) bool { return current == expected }
+		}
+		receipt, err := b.Choose(t.Context(), c, audit.Fact{Actor: "subj_erin"})
+		if (err == nil) != (receipt.Stream != "") {
+			t.Errorf("receipt %+v, %v", receipt, err)
+		}
+		return err
+	}
 	register("1", false)
 	if _, err := b.Definition(t.Context(), "main", "review", ""); !errors.Is(err, ErrNotFound) {
 		t.Errorf("none is current: %v", err)
 	}
-	if err := b.Choose(t.Context(), "main", "review", "1", "0"); !errors.Is(err, ErrChanged) {
+	if err := choose("main", "1", "0"); !errors.Is(err, ErrChanged) {
 		t.Errorf("not the expected one: %v", err)
 	}
-	if err := b.Choose(t.Context(), "main", "review", "1", ""); err != nil {
+	if err := choose("main", "1", ""); err != nil {
 		t.Errorf("the first choice: %v", err)
 	}
 	current("1", 1)
@@ -70,17 +83,17 @@ func TestTheCurrentVersionIsChosen(t *testing.T) {
 	current("2", 2)
 	register("3", false)
 	current("2", 2)
-	if err := b.Choose(t.Context(), "main", "review", "1", "2"); err != nil {
+	if err := choose("main", "1", "2"); err != nil {
 		t.Error(err)
 	}
 	current("1", 3)
-	if err := b.Choose(t.Context(), "main", "review", "3", "2"); !errors.Is(err, ErrChanged) {
+	if err := choose("main", "3", "2"); !errors.Is(err, ErrChanged) {
 		t.Errorf("somebody was faster: %v", err)
 	}
-	if err := b.Choose(t.Context(), "main", "review", "9", ""); !errors.Is(err, ErrNotFound) {
+	if err := choose("main", "9", ""); !errors.Is(err, ErrNotFound) {
 		t.Errorf("one that is not there: %v", err)
 	}
-	if err := b.Choose(t.Context(), "acme", "review", "1", ""); !errors.Is(err, ErrNotFound) {
+	if err := choose("acme", "1", ""); !errors.Is(err, ErrNotFound) {
 		t.Errorf("another tenant's: %v", err)
 	}
 	if old, err := b.Definition(t.Context(), "main", "review", "2"); err != nil || old.Current {
@@ -176,7 +189,7 @@ func TestARevocationIsSeenByTheNextBatch(t *testing.T) {
 	scoped := []string{"main/sub:subj_alice", "main/client:cli"}
 	ask := func() (revoked bool) {
 		t.Helper()
-		b.write(Change{Run: id, Revoked: scoped, Apply: func(l *Locked) error { revoked = l.IsRevoked(keys); return nil }})
+		b.write(Change{Run: id, Revoked: scoped, Apply: func(l *Locked) error { revoked = l.IsRevoked(keys, time.Now()); return nil }})
 		return revoked
 	}
 	if ask() {
@@ -191,6 +204,7 @@ func TestARevocationIsSeenByTheNextBatch(t *testing.T) {
 	}
 	r.ID, r.Tenant = security.NewID(), "main"
 	for i := range 2 {
+		r.ID = security.NewID()
 		if isNew, err := b.Revoke(t.Context(), r); err != nil || isNew != (i == 0) {
 			t.Errorf("%v, %v", isNew, err)
 		}
@@ -198,7 +212,7 @@ func TestARevocationIsSeenByTheNextBatch(t *testing.T) {
 	if !ask() {
 		t.Error("the revocation is not seen")
 	}
-	got, err := b.Revoked(t.Context(), "main", append(keys, "run:x"))
+	got, err := b.Revoked(t.Context(), "main", append(keys, "run:x"), time.Now())
 	if diff := cmp.Diff(keys[:1], got); diff != "" || err != nil {
 		t.Errorf("%s%v", diff, err)
 	}

@@ -15,8 +15,15 @@ import (
 // A fact waits for its place in the control stream.
 type fact struct {
 	audit.Fact
-	done chan recorded
+	beside beside
+	done   chan recorded
 }
+
+// A beside writes what a fact is about, in the transaction of its entry, and
+// may fill in what only then is known. It reports whether there is anything to
+// record; with an error neither it nor the entry is written. It must be quick:
+// whoever else records something waits for it.
+type beside func(ctx context.Context, tx pgx.Tx, f *audit.Fact) (record bool, err error)
 
 type recorded struct {
 	receipt Receipt
@@ -31,7 +38,14 @@ const maxFacts = 500 // in one commit of the control lane
 // means that the fact may or may not be there: what it was to allow must not
 // happen. ErrFull means that it is not.
 func (db *DB) Record(ctx context.Context, f audit.Fact) (Receipt, error) {
-	w := &fact{Fact: f, done: make(chan recorded, 1)}
+	return db.RecordWith(ctx, f, nil)
+}
+
+// RecordWith is Record for a fact that is written together with what it is
+// about: both are committed, or neither. The receipt is zero if there was
+// nothing to record.
+func (db *DB) RecordWith(ctx context.Context, f audit.Fact, do beside) (Receipt, error) {
+	w := &fact{Fact: f, beside: do, done: make(chan recorded, 1)}
 	select {
 	case db.facts <- w:
 	case <-ctx.Done():
@@ -84,13 +98,13 @@ func (l *lane) run(ctx context.Context) {
 		for len(batch) < maxFacts && len(l.db.facts) > 0 {
 			batch = append(batch, <-l.db.facts)
 		}
-		receipts, err := l.commit(ctx, batch)
+		results, err := l.commit(ctx, batch)
 		for i, f := range batch {
 			if err != nil {
 				f.done <- recorded{err: err}
 				continue
 			}
-			f.done <- recorded{receipt: receipts[i]}
+			f.done <- results[i]
 		}
 	}
 }
@@ -99,10 +113,10 @@ func (l *lane) run(ctx context.Context) {
 // refuses what it was about to do. After any failure new streams are begun,
 // because a lost COMMIT may have persisted; its entries are then true facts
 // about requests that were refused.
-func (l *lane) commit(ctx context.Context, batch []*fact) ([]Receipt, error) {
+func (l *lane) commit(ctx context.Context, batch []*fact) ([]recorded, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	receipts, err := l.try(ctx, batch)
+	results, err := l.try(ctx, batch)
 	if err != nil {
 		l.heads = nil
 		if l.conn != nil {
@@ -110,10 +124,10 @@ func (l *lane) commit(ctx context.Context, batch []*fact) ([]Receipt, error) {
 		}
 		l.conn = nil
 	}
-	return receipts, err
+	return results, err
 }
 
-func (l *lane) try(ctx context.Context, batch []*fact) ([]Receipt, error) {
+func (l *lane) try(ctx context.Context, batch []*fact) ([]recorded, error) {
 	if err := l.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -126,17 +140,21 @@ func (l *lane) try(ctx context.Context, batch []*fact) ([]Receipt, error) {
 	if err := tx.QueryRow(ctx, sqlClock).Scan(&now); err != nil {
 		return nil, err
 	}
-	receipts := make([]Receipt, len(batch))
+	results := make([]recorded, len(batch))
 	var rows []row
 	changed := map[*controlHead]string{}
 	for i, f := range batch {
+		said, record, err := f.write(ctx, tx)
+		if results[i].err = err; err != nil || !record {
+			continue
+		}
 		h, err := l.head(ctx, f.Tenant)
 		if err != nil {
 			return nil, err
 		}
-		e := l.place(h, f.Fact, now)
+		e := l.place(h, said, now)
 		rows, changed[h] = append(rows, e), f.Tenant
-		receipts[i] = Receipt{Stream: streamName(h.stream, true), Seq: e.seq, Hash: e.hash}
+		results[i].receipt = Receipt{Stream: streamName(h.stream, true), Seq: e.seq, Hash: e.hash}
 	}
 	b := &pgx.Batch{}
 	for h, tenant := range changed {
@@ -147,7 +165,20 @@ on conflict (stream) do update set seq = excluded.seq, head = excluded.head`, h.
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
 	}
-	return receipts, tx.Commit(ctx)
+	return results, tx.Commit(ctx)
+}
+
+// write does what the fact is about behind a savepoint, so that what fails
+// there fails alone.
+func (f *fact) write(ctx context.Context, tx pgx.Tx) (said audit.Fact, record bool, err error) {
+	said, record = f.Fact, true
+	if f.beside != nil {
+		err = pgx.BeginFunc(ctx, tx, func(save pgx.Tx) error {
+			record, err = f.beside(ctx, save, &said)
+			return err
+		})
+	}
+	return said, record, err
 }
 
 func (l *lane) ready(ctx context.Context) (err error) {

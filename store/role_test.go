@@ -23,7 +23,7 @@ log: insert select
 mandate: insert select
 payload: insert select
 process: delete insert select update(at)
-revocation: delete insert select
+revocation: insert select update(before_us, lifted_us)
 run: insert select update(at_us, cancel_us, closed_us, due_us, epoch, head, holder, nudged, reason, seq, state, steps, version)
 subject: insert select
 vote: insert select

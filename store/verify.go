@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -21,12 +23,16 @@ const verifyPage = 200
 // heads and the sealed payloads with what the entries say. It needs no key and
 // trusts nothing but the bytes. The error is about reading; what does not hold
 // is in the report.
-func Verify(ctx context.Context, url string) (audit.Report, error) {
+func Verify(ctx context.Context, url string) (audit.Report, error) { return verify(ctx, url, 0) }
+
+// verify is Verify with a limit for each statement; 0 is none.
+func verify(ctx context.Context, url string, statement time.Duration) (audit.Report, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return audit.Report{}, errors.New("the database URL cannot be read") // pgx's error may repeat it
 	}
 	cfg.RuntimeParams["search_path"] = "custody"
+	cfg.RuntimeParams["statement_timeout"] = strconv.FormatInt(statement.Milliseconds(), 10)
 	cfg.RuntimeParams["work_mem"] = "64MB" // a page of entries is sorted in memory
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
@@ -47,6 +53,11 @@ func Verify(ctx context.Context, url string) (audit.Report, error) {
 
 // Verify is Verify over this store's own database.
 func (db *DB) Verify(ctx context.Context) (audit.Report, error) { return Verify(ctx, db.cfg.URL) }
+
+// VerifyWithin is Verify with a limit for each of its statements.
+func (db *DB) VerifyWithin(ctx context.Context, statement time.Duration) (audit.Report, error) {
+	return verify(ctx, db.cfg.URL, statement)
+}
 
 // A verification feeds a verifier from one snapshot.
 type verification struct {

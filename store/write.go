@@ -20,7 +20,7 @@ select * from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) on conflic
 join idempotency i on i.scope = u.scope and i.key = u.key`
 	sqlLock    = `select ` + runColumns + ` from run where id = any($1::uuid[]) for no key update skip locked`
 	sqlWait    = `select id from run where id = any($1::uuid[]) order by id for no key update`
-	sqlRevoked = `select key from revocation where key = any($1::text[])`
+	sqlRevoked = `select key, coalesce(before_us, 0) from revocation where key = any($1::text[]) and lifted_us is null`
 	sqlClock   = `select (extract(epoch from clock_timestamp()) * 1000000)::bigint`
 )
 

@@ -14,6 +14,7 @@ var (
 	ErrClosed       = errors.New("the approval is closed")
 	ErrStale        = errors.New("the vote is about another digest than the one that is asked now")
 	ErrAlreadyVoted = errors.New("this person has voted already")
+	ErrNoVote       = errors.New("this person has no vote to take back")
 	ErrNotEligible  = errors.New("this person may not vote here")
 	ErrEvidence     = errors.New("the approval's record does not hold")
 )
@@ -30,8 +31,12 @@ const (
 // Any rejection rejects; as many distinct persons as the quorum approve; from
 // ExpiresAt on nothing more is counted. Whichever comes first is final.
 //
+// As long as the request is pending a person may take their approval back with
+// a withdrawal, which is a vote like any other to this rule. A vote that was
+// taken back counts for nothing, for ever; its voter may vote anew.
+//
 // A refused vote leaves the state that is returned beside ErrClosed, ErrStale,
-// ErrAlreadyVoted, ErrNotEligible or ErrEvidence. Votes are given in the order
+// ErrAlreadyVoted, ErrNoVote, ErrNotEligible or ErrEvidence. Votes are given in the order
 // in which they were recorded. Decide checks no signature: the votes that it
 // counts are checked when they are used.
 func Decide(req Request, votes []Vote, next *Vote, nowUS int64) (State, error) {
@@ -51,7 +56,9 @@ func Decide(req Request, votes []Vote, next *Vote, nowUS int64) (State, error) {
 		return state, fmt.Errorf("%w: %w", ErrEvidence, err)
 	case s.Digest != req.Digest:
 		return state, ErrStale
-	case voted(votes, next.By):
+	case s.Withdraws != "" && !stands(votes, next.By, s.Withdraws):
+		return state, ErrNoVote
+	case s.Withdraws == "" && voted(votes, next.By):
 		return state, ErrAlreadyVoted
 	case s.At >= req.Document.ExpiresAt: // this process's clock runs ahead of the database's
 		return state, ErrClosed
@@ -77,19 +84,28 @@ func standing(req Request, votes []Vote, nowUS int64) State {
 	return Pending
 }
 
+// stands reports whether this is the vote of a person that counts.
+func stands(votes []Vote, by, vote string) bool {
+	v, ok := Standing(votes, by)
+	return ok && v.ID == vote
+}
+
 // tally counts votes. A vote whose statement is not about this document, or by
-// somebody who may not vote on it, counts for nothing.
+// somebody who may not vote on it, counts for nothing, and so does a withdrawal.
 func tally(d Document, votes []Vote) State {
 	digest, approvers := d.Digest(), []string{}
+	var bound []Vote
 	for _, v := range votes {
-		s, err := ParseStatement(string(v.Statement.Body))
-		if err != nil || d.binds(digest, v, s) != nil {
-			continue
+		if s, err := ParseStatement(string(v.Statement.Body)); err == nil && d.binds(digest, v, s) == nil {
+			bound = append(bound, v)
 		}
+	}
+	back := withdrawn(bound)
+	for _, v := range bound {
 		if v.Decision == Reject {
 			return Rejected
 		}
-		if !slices.Contains(approvers, v.By) {
+		if v.Decision == Approve && !back[v.ID] && !slices.Contains(approvers, v.By) {
 			approvers = append(approvers, v.By)
 		}
 	}
@@ -107,8 +123,10 @@ func (d Document) binds(digest string, v Vote, s Statement) error {
 		return fmt.Errorf("%w: the vote is about another document", ErrEvidence)
 	case s.Vote != v.ID || s.By != v.By || s.Decision != v.Decision || v.ID == "":
 		return fmt.Errorf("%w: the vote is not what its statement says", ErrEvidence)
-	case s.Decision != Approve && s.Decision != Reject:
+	case s.Decision != Approve && s.Decision != Reject && s.Decision != Withdraw:
 		return fmt.Errorf("%w: the vote decides nothing", ErrEvidence)
+	case (s.Decision == Withdraw) != (s.Withdraws != ""):
+		return fmt.Errorf("%w: only a withdrawal names a vote that it takes back", ErrEvidence)
 	case s.By == "" || s.By == d.Requester || s.By == d.Author || slices.Contains(d.Act, s.By):
 		return ErrNotEligible
 	case s.Kind != security.Human:

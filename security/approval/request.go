@@ -84,5 +84,6 @@ func actsForRequester(d Document, who security.Principal) bool {
 }
 
 func voted(votes []Vote, id string) bool {
-	return slices.ContainsFunc(votes, func(v Vote) bool { return v.By == id })
+	_, ok := Standing(votes, id)
+	return ok
 }

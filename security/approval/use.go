@@ -37,9 +37,11 @@ func Use(req Request, votes []Vote, keys *security.Keys, rule Rule, wf string, r
 	return agree(req.State, tally(d, votes))
 }
 
-// check verifies every vote, and that no person voted twice.
+// check verifies every vote and every withdrawal, that each withdrawal takes
+// back one approval of the same person, and that nobody has two votes that
+// count.
 func (d Document) check(digest string, votes []Vote, keys *security.Keys) error {
-	seen := make(map[string]bool, len(votes))
+	seen, taken, back := make(map[string]bool, len(votes)), make(map[string]bool), withdrawn(votes)
 	for _, v := range votes {
 		if err := keys.Verify(security.ForVote, v.Statement); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrEvidence, v.ID, err)
@@ -51,10 +53,17 @@ func (d Document) check(digest string, votes []Vote, keys *security.Keys) error 
 		if err := d.binds(digest, v, s); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrEvidence, v.ID, err)
 		}
-		if seen[v.By] {
+		switch {
+		case v.Decision == Withdraw && (!back[s.Withdraws] || taken[s.Withdraws]):
+			return fmt.Errorf("%w: %s: %w", ErrEvidence, v.ID, ErrNoVote)
+		case v.Decision == Withdraw:
+			taken[s.Withdraws] = true
+		case back[v.ID]:
+		case seen[v.By]:
 			return fmt.Errorf("%w: %s: %w", ErrEvidence, v.ID, ErrAlreadyVoted)
+		default:
+			seen[v.By] = true
 		}
-		seen[v.By] = true
 	}
 	return nil
 }

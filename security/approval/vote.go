@@ -10,17 +10,19 @@ import (
 	"github.com/custodyhq/custody/security"
 )
 
-// The decisions of a vote.
+// The decisions of a vote. Withdraw takes an earlier vote of the same person
+// back; it is kept beside that vote.
 const (
-	Approve = "approve"
-	Reject  = "reject"
+	Approve  = "approve"
+	Reject   = "reject"
+	Withdraw = "withdraw"
 )
 
 // A Vote is one person's decision, with the statement that proves it.
 type Vote struct {
 	ID        string // vote_…
 	By        string // subj_…
-	Decision  string // Approve or Reject
+	Decision  string // Approve, Reject or Withdraw
 	Statement security.Signed
 	AtUS      int64 // when it was recorded, by the database's clock
 }
@@ -38,6 +40,8 @@ type Statement struct {
 	AuthTime int64         `json:"auth_time"` // seconds since 1970: when they signed in
 	At       int64         `json:"at_us"`     // microseconds since 1970: when they voted
 	Vote     string        `json:"vote"`      // vote_…
+	// Withdraws is the vote that a withdrawal takes back; of others it is not written.
+	Withdraws string `json:"withdraws"`
 }
 
 // ErrStatement is returned for a body that is not a canonical statement.
@@ -49,6 +53,9 @@ func (s Statement) Text() string {
 		"v": int64(s.V), "approval": s.Approval, "digest": s.Digest, "decision": s.Decision,
 		"by": s.By, "kind": string(s.Kind), "acr": s.ACR, "auth_time": s.AuthTime,
 		"at_us": s.At, "vote": s.Vote,
+	}
+	if s.Withdraws != "" {
+		o["withdraws"] = s.Withdraws
 	}
 	return string(o.appendTo(make([]byte, 0, 512)))
 }
@@ -70,14 +77,58 @@ func NewVote(keys *security.Keys, req Request, who security.Principal, decision,
 	if decision != Approve && decision != Reject {
 		return Vote{}, fmt.Errorf("%w: the decision must be approve or reject", ErrStatement)
 	}
-	v := Vote{ID: security.NewID().Name("vote"), By: who.ID, Decision: decision, AtUS: now.UnixMicro()}
-	s := Statement{
-		V: 1, Approval: req.Document.ID, Digest: digest, Decision: decision, By: who.ID,
-		Kind: who.Kind, ACR: who.ACR, At: v.AtUS, Vote: v.ID,
-	}
+	return sign(keys, who, Statement{Approval: req.Document.ID, Digest: digest, Decision: decision}, now), nil
+}
+
+// NewWithdrawal signs that a person takes back their vote. It does not say
+// whether they may: Decide does.
+func NewWithdrawal(keys *security.Keys, req Request, who security.Principal, vote Vote, now time.Time) Vote {
+	return sign(keys, who, Statement{Approval: req.Document.ID, Digest: req.Digest, Decision: Withdraw, Withdraws: vote.ID}, now)
+}
+
+// sign completes a statement with who makes it and how they signed in.
+func sign(keys *security.Keys, who security.Principal, s Statement, now time.Time) Vote {
+	v := Vote{ID: security.NewID().Name("vote"), By: who.ID, Decision: s.Decision, AtUS: now.UnixMicro()}
+	s.V, s.By, s.Kind, s.ACR, s.At, s.Vote = 1, who.ID, who.Kind, who.ACR, v.AtUS, v.ID
 	if !who.AuthTime.IsZero() {
 		s.AuthTime = who.AuthTime.Unix()
 	}
 	v.Statement = keys.Sign(security.ForVote, []byte(s.Text()))
-	return v, nil
+	return v
+}
+
+// Standing is the vote of a person that counts: the one that they have not
+// taken back.
+func Standing(votes []Vote, by string) (Vote, bool) {
+	back := withdrawn(votes)
+	for _, v := range votes {
+		if v.By == by && v.Decision != Withdraw && !back[v.ID] {
+			return v, true
+		}
+	}
+	return Vote{}, false
+}
+
+// withdrawn names the votes that were taken back by whoever cast them. Only an
+// approval can be: a rejection ends the request at once.
+func withdrawn(votes []Vote) map[string]bool {
+	var back map[string]bool
+	for _, w := range votes {
+		if w.Decision != Withdraw {
+			continue
+		}
+		s, err := ParseStatement(string(w.Statement.Body))
+		if err != nil {
+			continue
+		}
+		for _, v := range votes {
+			if v.ID == s.Withdraws && v.By == w.By && v.Decision == Approve {
+				if back == nil {
+					back = map[string]bool{}
+				}
+				back[v.ID] = true
+			}
+		}
+	}
+	return back
 }

@@ -24,6 +24,7 @@ const (
 	ApprovalRead     Action = "approval.read"
 	ApprovalView     Action = "approval.view" // the content shown
 	ApprovalVote     Action = "approval.vote"
+	ApprovalWithdraw Action = "approval.withdraw" // one's own vote
 	AuditRead        Action = "audit.read"
 	AuditExport      Action = "audit.export"
 	AuditVerify      Action = "audit.verify"
@@ -80,7 +81,7 @@ func ruleOf(a Action) rule {
 		return rule{owner: true, roles: []string{Operator, Auditor}}
 	case RunCancel:
 		return rule{owner: true, roles: []string{Operator}}
-	case PayloadRead:
+	case PayloadRead, ApprovalWithdraw:
 		return rule{owner: true}
 	case ApprovalRead:
 		return rule{owner: true, eligible: true, roles: []string{Auditor}}

@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/approval"
@@ -42,6 +44,14 @@ func (d *driver) use(step int, found shelf) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := sameVotes(a, found.told); err != nil {
+		return "", err
+	}
+	for _, v := range a.Votes {
+		if key := security.KeyRevocation(v.Signed.Key); !slices.Contains(d.rights, key) {
+			d.rights = append(d.rights, key)
+		}
+	}
 	doc, err := approval.ParseDocument(a.Document)
 	if err != nil {
 		return "", err
@@ -60,6 +70,26 @@ func (d *driver) use(step int, found shelf) (string, error) {
 		return outcomeOf(state), nil
 	}
 	return "", fmt.Errorf("it is %s", state)
+}
+
+// sameVotes compares the votes that are there with those that the run's stream
+// tells of.
+func sameVotes(a store.Asked, told map[string]bool) error {
+	name, n := a.ID.Name("apr")+" ", 0
+	for of := range told {
+		if strings.HasPrefix(of, name) {
+			n++
+		}
+	}
+	for _, v := range a.Votes {
+		if !told[name+v.ID.Name("vote")] {
+			return fmt.Errorf("%w: a vote is not in the ledger", approval.ErrEvidence)
+		}
+	}
+	if n != len(a.Votes) {
+		return fmt.Errorf("%w: a vote that is in the ledger is missing", approval.ErrEvidence)
+	}
+	return nil
 }
 
 // payloadID is the payload that holds what an approval shows.

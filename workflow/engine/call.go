@@ -242,7 +242,7 @@ func (d *driver) judges(m *move, c *call) *move {
 	}
 	m.facts = append(m.facts, f)
 	m.next.Status, m.next.Judge, m.next.Tries = workflow.Running, j.id, j.tries
-	m.intent, m.call = true, c
+	m.fresh, m.intent, m.call = true, true, c
 	return m
 }
 

@@ -30,7 +30,7 @@ func (e *Engine) Cancel(ctx context.Context, who security.Principal, c Cancellat
 	if err != nil {
 		return Submitted{}, err
 	}
-	if c.Key == "" && run.State.Closed() {
+	if (c.Key == "" || c.DryRun) && run.State.Closed() {
 		return Submitted{}, ErrRunClosed
 	}
 	if c.DryRun {

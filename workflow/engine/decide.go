@@ -41,8 +41,9 @@ type Voted struct {
 // the database's clock. The vote is stored as a signed statement: using the
 // approval later verifies it.
 //
-// Its errors are store.ErrNotFound, *Denied (step-up needed), *NotEligible,
-// ErrStale, ErrApprovalClosed, ErrVoted and store.ErrMismatch.
+// Its errors are store.ErrNotFound, *Denied (step-up needed, or revoked
+// meanwhile), *NotEligible, ErrStale, ErrApprovalClosed, ErrVoted, ErrKeyRevoked
+// and store.ErrMismatch.
 func (e *Engine) Vote(ctx context.Context, who security.Principal, b Ballot) (Voted, error) {
 	asked, err := e.db.Approval(ctx, who.Tenant, b.Approval)
 	if err != nil {
@@ -62,8 +63,10 @@ func (e *Engine) Vote(ctx context.Context, who security.Principal, b Ballot) (Vo
 		return Voted{}, err
 	}
 	if b.DryRun {
-		_, err := approval.Decide(req, votes, &vote, now.UnixMicro())
-		return Voted{State: asked.State}, refusal(err)
+		if _, err := approval.Decide(req, votes, &vote, now.UnixMicro()); err != nil {
+			return Voted{}, refusal(err)
+		}
+		return Voted{State: asked.State}, e.revoked(ctx, who)
 	}
 	return e.cast(ctx, who, b, asked, vote, comment)
 }
@@ -119,14 +122,14 @@ func (e *Engine) cast(ctx context.Context, who security.Principal, b Ballot, ask
 	}
 	var out Voted
 	ch := store.Change{
-		Run: asked.Run, Ask: asked.ID, Bytes: weight(comment),
+		Run: asked.Run, Ask: asked.ID, Bytes: weight(comment), Revoked: e.voterKeys(who),
 		Key: store.Key{Scope: who.Tenant + "/" + who.ID, Key: b.Key, Body: digestOf("vote", asked.ID.String(), b.Decision, b.Digest, b.Comment), Object: id},
 		Apply: func(l *store.Locked) error {
 			if l.Asked == nil {
 				return store.ErrNotFound
 			}
-			if l.State.Closed() {
-				return ErrApprovalClosed
+			if err := e.mayStill(l, who); err != nil {
+				return err
 			}
 			req, votes := request(*l.Asked)
 			v := vote
@@ -137,7 +140,7 @@ func (e *Engine) cast(ctx context.Context, who security.Principal, b Ballot, ask
 			}
 			out.State = state
 			out.Vote = store.Vote{ID: id, Approval: asked.ID, Voter: who.ID, Decision: v.Decision, Signed: v.Statement, AtUS: v.AtUS}
-			out.Receipt = e.record(l, who, b, v, out.Vote, comment, len(votes)+1)
+			out.Receipt = e.record(l, who, b.Request, v, comment)
 			if len(comment) > 0 {
 				out.Vote.Comment = comment[0].ID
 			}
@@ -157,11 +160,31 @@ func (e *Engine) cast(ctx context.Context, who security.Principal, b Ballot, ask
 	return out, err
 }
 
-// record writes the entry of one vote.
-func (e *Engine) record(l *store.Locked, who security.Principal, b Ballot, v approval.Vote, row store.Vote, comment []vault.Sealed, n int) store.Receipt {
+// voterKeys are what must not be revoked when a vote is committed: the token,
+// the session, the person, and the key that signed the vote.
+func (e *Engine) voterKeys(who security.Principal) []string {
+	return scoped(who.Tenant, append(who.RevocationKeys(), e.signer()))
+}
+
+// mayStill is asked on the locked row: the voter or the key may have been
+// revoked since the request came, and the run may have ended.
+func (e *Engine) mayStill(l *store.Locked, who security.Principal) error {
+	switch {
+	case l.IsRevoked(who.RevocationKeys(), who.Began()):
+		return refused()
+	case l.IsRevoked([]string{e.signer()}, who.Began()):
+		return ErrKeyRevoked
+	case l.State.Closed():
+		return ErrApprovalClosed
+	}
+	return nil
+}
+
+// record writes the entry of one vote or withdrawal.
+func (e *Engine) record(l *store.Locked, who security.Principal, requestID string, v approval.Vote, comment []vault.Sealed) store.Receipt {
 	f := audit.Fact{
 		Action: audit.ApprovalVoted, Outcome: v.Decision, Step: l.Asked.Step, Attempt: l.Asked.Attempt, Actor: who.ID, ActorKind: string(who.Kind),
-		Client: who.Client, Request: b.Request, Build: e.cfg.Build,
+		Client: who.Client, Request: requestID, Build: e.cfg.Build,
 		Approval: &audit.Approval{ID: l.Asked.ID.Name("apr"), Digest: l.Asked.Digest, Decision: v.Decision, Vote: v.ID},
 		Authn:    &audit.Authn{ACR: who.ACR, AMR: who.AMR, AuthTime: who.AuthTime.Unix(), TokenExp: who.Expires.Unix()},
 	}
@@ -245,6 +268,8 @@ func refusal(err error) error {
 		return ErrStale
 	case errors.Is(err, approval.ErrAlreadyVoted):
 		return ErrVoted
+	case errors.Is(err, approval.ErrNoVote):
+		return store.ErrNotFound
 	case errors.Is(err, approval.ErrNotEligible):
 		return &NotEligible{[]string{approval.ReasonGroup}}
 	}

@@ -34,7 +34,8 @@ type driver struct {
 	run     store.Run // as last committed
 	def     *workflow.Definition
 	mandate security.Mandate
-	digest  string // of the signed mandate
+	digest  string   // of the signed mandate
+	rights  []string // revocation keys: whoever takes part, the run, the keys that signed its mandate and votes
 	key     vault.RunKey
 	values  workflow.Values
 	doubts  map[int][]security.Reason // by step: against all that build on it; everywhere: against every step
@@ -202,8 +203,8 @@ func (d *driver) commit(ctx context.Context, moves []*move) error {
 	ch := store.Change{Run: d.id}
 	for _, m := range moves {
 		ch.Bytes += weight(m.sealed)
-		if m.intent && ch.Revoked == nil {
-			ch.Revoked = scoped(d.run.Tenant, d.mandate.RevocationKeys())
+		if m.fresh && ch.Revoked == nil {
+			ch.Revoked = scoped(d.run.Tenant, d.rights)
 		}
 	}
 	var after store.Run
@@ -235,12 +236,14 @@ func (d *driver) commit(ctx context.Context, moves []*move) error {
 
 // settled brings memory in line with what became of a move.
 func (d *driver) settled(m *move) {
+	if !m.dropped {
+		return
+	}
+	d.revoked = d.revoked || m.revoked
 	switch {
-	case !m.dropped:
 	case m.learnt:
 		delete(d.values.Steps, d.def.Steps[m.step].ID)
 	case m.revoked:
-		d.revoked = true
 	case m.call != nil && m.call.judging != nil && d.run.Progress.Steps[m.step].Judge.IsZero():
 		// The run was cancelled before the judge could be asked: the draft is
 		// withheld, with what it has cost.
@@ -413,7 +416,7 @@ func (d *driver) pass(ctx context.Context) error {
 
 // askAgain reads whether the caller was revoked meanwhile.
 func (d *driver) askAgain(ctx context.Context) error {
-	revoked, err := d.e.db.Revoked(ctx, d.run.Tenant, d.mandate.RevocationKeys())
+	revoked, err := d.e.db.Revoked(ctx, d.run.Tenant, d.rights, d.mandate.Began())
 	d.revoked = d.revoked || len(revoked) > 0
 	return err
 }

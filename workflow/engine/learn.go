@@ -8,6 +8,7 @@ import (
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/approval"
+	"github.com/custodyhq/custody/security/audit"
 	"github.com/custodyhq/custody/security/vault"
 	"github.com/custodyhq/custody/store"
 	"github.com/custodyhq/custody/workflow"
@@ -18,6 +19,7 @@ type shelf struct {
 	payloads map[security.ID]store.Payload
 	keys     map[security.ID]vault.RunKey // of runs that this one goes on from
 	asked    map[security.ID]store.Asked
+	told     map[string]bool // votes that the run's stream tells of
 }
 
 // learn opens the outputs of steps that have succeeded and that memory does not
@@ -30,7 +32,7 @@ func (d *driver) learn(ctx context.Context) error {
 	if len(outputs) == 0 && len(asks) == 0 {
 		return nil
 	}
-	found := shelf{payloads: map[security.ID]store.Payload{}, keys: map[security.ID]vault.RunKey{}, asked: map[security.ID]store.Asked{}}
+	found := shelf{payloads: map[security.ID]store.Payload{}, keys: map[security.ID]vault.RunKey{}, asked: map[security.ID]store.Asked{}, told: map[string]bool{}}
 	if err := d.readOutputs(ctx, outputs, found); err != nil {
 		return fmt.Errorf("read outputs: %w", err)
 	}
@@ -144,6 +146,9 @@ func (d *driver) readApprovals(ctx context.Context, wanted map[security.ID]bool,
 	if err != nil {
 		return err
 	}
+	if err := d.readVotes(ctx, into); err != nil {
+		return err
+	}
 	var shown []security.ID
 	for _, a := range all {
 		if !wanted[a.ID] {
@@ -163,6 +168,28 @@ func (d *driver) readApprovals(ctx context.Context, wanted map[security.ID]bool,
 	some, err := d.e.db.Payloads(ctx, d.id, shown...)
 	maps.Copy(into.payloads, some)
 	return err
+}
+
+// readVotes collects what the run's stream tells of votes. A vote's row can be
+// taken out of its table by whoever owns the database; a withdrawal that is
+// missing would make the vote count again that it took back.
+func (d *driver) readVotes(ctx context.Context, into shelf) error {
+	f := store.EntryFilter{Stream: d.id, Action: string(audit.ApprovalVoted), Limit: 1000}
+	for {
+		entries, last, err := d.e.db.Entries(ctx, d.run.Tenant, f)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if body, err := audit.ParseBody(e.Body); err == nil && body.Approval != nil {
+				into.told[body.Approval.ID+" "+body.Approval.Vote] = true
+			}
+		}
+		if len(entries) < f.Limit {
+			return nil
+		}
+		f.Cursor = last
+	}
 }
 
 func (d *driver) learnOutput(step int, found shelf) {

@@ -38,6 +38,7 @@ func (d *driver) load(ctx context.Context) error {
 func (d *driver) open(l store.Loaded) {
 	var err error
 	d.digest = l.Mandate.Signed.Digest()
+	defer func() { d.rights = append(d.mandate.RevocationKeys(), security.KeyRevocation(l.Mandate.Signed.Key)) }()
 	if d.mandate, err = d.e.openMandate(l.Mandate.Signed, l.Run.Tenant, d.id, l.Run.Digest); err != nil {
 		d.doubt(everywhere, "mandate", err.Error())
 	}

@@ -21,7 +21,8 @@ type move struct {
 	facts  []audit.Fact
 	sealed []vault.Sealed
 	ask    *store.Approval
-	intent bool          // a request leaves after it: not for a caller who is revoked
+	fresh  bool          // it takes a permission: not for a caller who is revoked
+	intent bool          // a request leaves after it
 	uses   []security.ID // approvals that it uses up
 	cost   *audit.Model
 	reason *store.Reason // why the run will end, if this is the first failure
@@ -45,7 +46,7 @@ func (m *move) apply(d *driver, l *store.Locked, state *workflow.State) error {
 	} else if !s.Open() || s.Call != m.ends {
 		return ErrFenced // the attempt it ends is not the open one
 	}
-	if m.intent && l.IsRevoked(d.mandate.RevocationKeys()) {
+	if m.fresh && l.IsRevoked(d.rights, d.mandate.Began()) {
 		m.dropped, m.revoked = true, true
 		return nil
 	}

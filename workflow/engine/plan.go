@@ -96,7 +96,7 @@ func (d *driver) output() (vault.Sealed, error) {
 func (d *driver) admit(step int) (steps.Admitted, security.Decision) {
 	facts := steps.Facts{Now: d.now(), Doubts: d.doubtsAbout(step)}
 	if d.revoked {
-		facts.Doubts = append(facts.Doubts, security.Reason{Code: "revoked", Detail: "the caller, the session, the token or the run was revoked"})
+		facts.Doubts = append(facts.Doubts, security.Reason{Code: "revoked", Detail: "the caller, the session, the token, the run or a key that signed for it was revoked"})
 	}
 	return d.e.cfg.Pipeline.Admit(d.mandate, d.def, step, facts)
 }
@@ -171,7 +171,7 @@ func (d *driver) opens(m *move) *move {
 func (d *driver) intends(m *move, checked steps.Checked, decision security.Decision, findings []security.Finding) *move {
 	id := security.NewID()
 	m.next.Status, m.next.Call, m.next.Judge, m.next.Payload, m.next.Tries = workflow.Running, id, security.ID{}, security.ID{}, 0
-	m.intent = true
+	m.fresh, m.intent = true, true
 	f := d.stepFact(m.step, m.next.Attempt, audit.StepIntent, "ok")
 	f.Call, f.Decision, f.Findings = id.Name("call"), decided(decision), findings
 	m.facts = append(m.facts, f)
@@ -261,6 +261,7 @@ func why(err error) string {
 
 // sets ends a step without I/O: it has no intent, only a result.
 func (d *driver) sets(m *move, checked steps.Checked) *move {
+	m.fresh = true
 	id := steps.CallID{Run: d.id.Name("run"), Key: d.keyOf(m.step), Call: security.NewID().Name("call"), Attempt: m.next.Attempt}
 	draft, err := d.e.cfg.Pipeline.Execute(d.e.stop, checked, id)
 	if err != nil {
@@ -317,6 +318,7 @@ func (d *driver) asks(m *move) *move {
 	if err != nil {
 		return d.fails(m, "binding", "what it shows cannot be evaluated: "+err.Error())
 	}
+	m.fresh = true
 	now := d.now()
 	id := security.NewID()
 	doc := approval.Document{

@@ -23,6 +23,9 @@ var (
 	ErrStale = errors.New("the digest is not the one of this approval")
 	// ErrVoted means that this person has voted.
 	ErrVoted = errors.New("this person has already voted")
+	// ErrKeyRevoked means that this process signs with a key that was revoked: it
+	// accepts nothing that it would have to sign until it gets another.
+	ErrKeyRevoked = errors.New("the key that signs mandates and votes was revoked")
 	// ErrGone means that content is not there or is not what was sealed.
 	ErrGone = errors.New("the content is not there or was altered")
 )

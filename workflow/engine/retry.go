@@ -59,7 +59,7 @@ func (e *Engine) Retry(ctx context.Context, who security.Principal, r Retry) (Su
 	n.fact.RetryOf, n.fact.Request, n.fact.Decision = r.Run.Name("run"), r.Request, decided(decision)
 	adopt(n, def, &old.Run)
 	if r.DryRun {
-		return Submitted{Run: n.run}, nil
+		return Submitted{Run: n.run}, e.revoked(ctx, who)
 	}
 	return e.make(ctx, who, n, r.Key, digestOf("retry", r.Run.String()))
 }

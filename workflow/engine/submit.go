@@ -75,12 +75,22 @@ func (e *Engine) Submit(ctx context.Context, who security.Principal, s Submissio
 // revoked refuses a caller who is revoked, where nothing is written. Where
 // something is, the same is asked in its batch.
 func (e *Engine) revoked(ctx context.Context, who security.Principal) error {
-	revoked, err := e.db.Revoked(ctx, who.Tenant, who.RevocationKeys())
-	if err != nil || len(revoked) == 0 {
+	revoked, err := e.db.Revoked(ctx, who.Tenant, who.RevocationKeys(), who.Began())
+	if err == nil && len(revoked) > 0 {
+		return refused()
+	}
+	if err != nil {
 		return err
 	}
-	return refused()
+	lost, err := e.db.Revoked(ctx, who.Tenant, []string{e.signer()}, time.Time{})
+	if err == nil && len(lost) > 0 {
+		return ErrKeyRevoked
+	}
+	return err
 }
+
+// signer is the revocation key of the key that signs mandates and votes.
+func (e *Engine) signer() string { return security.KeyRevocation(e.cfg.Keys.Active()) }
 
 func refused() error {
 	return &Denied{security.Deny([]string{"revocation"}, security.Reason{Code: "revoked", Detail: "the caller, the session or the token was revoked"})}
@@ -150,12 +160,15 @@ func (e *Engine) make(ctx context.Context, who security.Principal, n *newRun, ke
 	}
 	var out Submitted
 	err := e.db.Write(ctx, store.Change{
-		Run: n.run.ID, New: true, Revoked: scoped(who.Tenant, n.revoked), Bytes: weight(n.sealed),
+		Run: n.run.ID, New: true, Revoked: scoped(who.Tenant, append(n.revoked, e.signer())), Bytes: weight(n.sealed),
 		Key: store.Key{Scope: who.Tenant + "/" + who.ID, Key: key, Body: body, Object: n.run.ID},
 		Apply: func(l *store.Locked) error {
 			l.Make(n.run, n.mandate)
-			if l.IsRevoked(n.revoked) {
+			switch {
+			case l.IsRevoked(n.revoked, who.Began()):
 				return refused()
+			case l.IsRevoked([]string{e.signer()}, who.Began()):
+				return ErrKeyRevoked
 			}
 			l.Progress.Steps = append([]store.Step(nil), n.run.Progress.Steps...)
 			l.CreatedUS = l.NowUS
