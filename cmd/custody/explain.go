@@ -58,7 +58,8 @@ func (s *session) problemOf(err error, code int) *client.Problem {
 func (s *session) explain(err error) string {
 	var p *client.Problem
 	if errors.As(err, &p) {
-		return s.refusal(p)
+		_, beside, _ := strings.Cut(err.Error(), p.Error())
+		return s.refusal(p) + beside
 	}
 	text := err.Error()
 	if own := (*exit)(nil); errors.As(err, &own) {

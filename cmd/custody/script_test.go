@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,6 +41,8 @@ type shell struct {
 	t   *testing.T
 	dir string
 	env map[string]string
+	// columns, if set, is how wide the terminal is that commands write to.
+	columns int
 }
 
 type ran struct {
@@ -59,6 +62,7 @@ func (sh *shell) run(stdin string, args ...string) ran {
 	var out, errs bytes.Buffer
 	code := run(ctx, args, terminal{
 		in: strings.NewReader(stdin), out: &out, err: &errs, env: func(name string) string { return sh.env[name] },
+		columns: func(io.Writer) int { return sh.columns },
 	})
 	return ran{code, out.String(), errs.String()}
 }
@@ -125,6 +129,8 @@ func (a *awaited) String() string {
 //	> text            a line of stdout holds this; … stands for anything
 //	! text            a line of stderr holds this
 //	? 5               the exit code, when it is not 0
+//	~ text            the next command is repeated until a line of stdout holds this
+//	% 80              the next commands write to a terminal of so many columns; 0: to none
 //	= NAME pattern    NAME is what the pattern finds in stdout
 //	-- name --        at the end of the script: a file; $DIR is its folder
 //
@@ -170,7 +176,28 @@ type script struct {
 	stdin   string
 	last    ran
 	started bool
-	code    int // expected
+	code    int    // expected
+	awaited string // in stdout of the next command
+}
+
+// repeat runs a command, again and again if its output is awaited.
+func (s *script) repeat(args []string) ran {
+	s.sh.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		r := s.sh.run(s.stdin, args...)
+		if s.awaited == "" || s.matches(r.out, s.awaited) {
+			s.awaited = ""
+			return r
+		}
+		if time.Now().After(end) {
+			s.sh.t.Fatalf("%v never said %q:\n%s%s", args, s.awaited, r.out, r.err)
+		}
+	}
+}
+
+func (s *script) matches(text, want string) bool {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(s.replace(want)), "…", ".*")
+	return regexp.MustCompile(pattern).MatchString(text)
 }
 
 func (s *script) play(text string) {
@@ -182,7 +209,14 @@ func (s *script) play(text string) {
 		case "$":
 			s.ended(at)
 			args := words(s.sh.t, s.replace(rest))
-			s.last, s.started, s.stdin = s.sh.run(s.stdin, args[1:]...), true, ""
+			s.last, s.started, s.stdin = s.repeat(args[1:]), true, ""
+		case "~":
+			s.ended(at)
+			s.started, s.awaited = false, rest
+		case "%":
+			s.ended(at)
+			s.started = false
+			s.sh.columns, _ = strconv.Atoi(rest)
 		case "<":
 			s.stdin += s.replace(rest) + "\n"
 		case ">":
@@ -216,8 +250,7 @@ func (s *script) ended(at string) {
 
 func (s *script) has(at, stream, text, want string) {
 	s.sh.t.Helper()
-	pattern := strings.ReplaceAll(regexp.QuoteMeta(s.replace(want)), "…", ".*")
-	if !regexp.MustCompile(pattern).MatchString(text) {
+	if !s.matches(text, want) {
 		s.sh.t.Errorf("%s: %s has no line with %q:\nstdout: %s\nstderr: %s", at, stream, s.replace(want), s.last.out, s.last.err)
 	}
 }
