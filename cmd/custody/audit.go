@@ -59,8 +59,14 @@ func (c auditListCommand) Run(ctx context.Context, s *session) error {
 		Workflow: c.Workflow, Key: c.Key, Call: c.Call, From: from, To: to, Limit: pageOf(c.Limit),
 	})
 	columns := []column{
-		{name: "time", firm: true}, {name: "action", firm: true}, {name: "outcome"}, {name: "step"},
-		{name: "actor", isID: true}, {name: "stream", isID: true}, {name: "seq", firm: true}, {name: "hash", loose: true, spare: true},
+		{name: "time", firm: true},
+		{name: "action", firm: true},
+		{name: "outcome"},
+		{name: "step"},
+		{name: "actor", isID: true},
+		{name: "stream", isID: true},
+		{name: "seq", firm: true},
+		{name: "hash", loose: true, spare: true},
 	}
 	return list(s, entries, c.Limit, columns, s.entryRow)
 }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -195,7 +195,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 func TestFailuresOfTLSSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	unknown := httptest.NewUnstartedServer(http.NotFoundHandler())
-	unknown.Config.ErrorLog = log.New(io.Discard, "", 0) // its complaints are the test
+	unknown.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // its complaints are the test
 	unknown.StartTLS()
 	t.Cleanup(unknown.Close)
 	plain := httptest.NewServer(http.NotFoundHandler())

@@ -166,7 +166,7 @@ func manual(t *testing.T) []byte {
 	manualFlags(&b, "These flags stand before or behind every command:", app.Flags)
 	manualPairs(&b, "## Exit codes", "Code", exits())
 	manualPairs(&b, "## Environment", "Variable", environment())
-	fmt.Fprintf(&b, "`custody serve` and `custody migrate` read more: see [Running it for others](operations.md).\n\n## Commands\n\n")
+	fmt.Fprintf(&b, "`custody serve` and `custody migrate up` read more: see [Running it for others](operations.md).\n\n## Commands\n\n")
 	for _, leaf := range app.Leaves(true) {
 		fmt.Fprintf(&b, "- [`%s`](#%s): %s\n", leaf.FullPath(), strings.ReplaceAll(leaf.FullPath(), " ", "-"), leaf.Help)
 	}

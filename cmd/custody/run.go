@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -127,10 +126,19 @@ func (c runSubmitCommand) submit(ctx context.Context, s *session, cl *client.Cli
 	}
 	p = nil
 	if !errors.As(err, &p) || p.Status >= http.StatusInternalServerError {
-		return r, &exit{code: codeOf(ctx, err), err: fmt.Errorf("%w\nWhat became of it is not known. The same command with --key %s tells: it starts no second run.", err, c.Key)}
+		return r, s.unknownFate(ctx, err, p, c.Key)
 	}
 	s.locate(c.Input, input, p)
 	return r, err
+}
+
+// unknownFate says how to learn whether the server took the call.
+func (s *session) unknownFate(ctx context.Context, err error, p *client.Problem, key string) error {
+	if s.JSON && p != nil {
+		p.Detail = strings.TrimSpace(p.Detail + "; the idempotency key was " + key)
+		return err
+	}
+	return failed(codeOf(ctx, err), "%w\nWhat became of it is not known; the same command with --key %s tells, and starts no second run", err, key)
 }
 
 // locate finds the lines of an input file that a refusal is about.

@@ -18,7 +18,7 @@ type terminal struct {
 	out, err io.Writer // results go to out, everything else to err
 	env      func(string) string
 	columns  func(io.Writer) int // width of the terminal that a writer is, 0 if it is none; nil: none is
-	plain    bool                // no colours: --no-color
+	plain    bool                // no colours, because a flag says so
 }
 
 // say writes a line for people, beside the result.
