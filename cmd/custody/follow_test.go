@@ -132,7 +132,7 @@ func TestTheKeyIsToldBeforeAnythingIsSent(t *testing.T) {
 		panic(http.ErrAbortHandler) // nobody learns what became of it
 	}))
 	code := run(t.Context(), []string{"run", "submit", "w"}, terminal{in: strings.NewReader(""), out: io.Discard, err: &told, env: func(n string) string { return sh.env[n] }})
-	if code == 0 || !strings.Contains(told.String(), "The same command with --key "+sent) {
+	if code == 0 || !strings.Contains(told.String(), "the same command with --key "+sent) {
 		t.Errorf("exit %d: %s", code, told.String())
 	}
 }
