@@ -61,18 +61,20 @@ const requestTime = 30 * time.Second
 
 // An API answers HTTP requests. It is safe for concurrent use.
 type API struct {
-	cfg     Config
-	handler http.Handler
-	router  *chi.Mux
-	huma    huma.API
-	public  map[string]bool // paths that need no token
-	closing chan struct{}
-	once    sync.Once
-	spec    spec
-	ready   readiness
-	names   stepNames
-	readers coalescer // audit.read: once a minute and person
-	failed  coalescer // auth.denied: once in ten seconds and reason
+	cfg      Config
+	handler  http.Handler
+	router   *chi.Mux
+	huma     huma.API
+	public   map[string]bool // paths that need no token
+	closing  chan struct{}
+	strict   map[string]bool // query parameters that cannot be empty
+	once     sync.Once
+	spec     spec
+	ready    readiness
+	names    stepNames
+	standing standing
+	readers  coalescer // audit.read: once a minute and person
+	failed   coalescer // auth.denied: once in ten seconds and reason
 
 	verifying chan struct{} // room for one
 }
@@ -90,6 +92,8 @@ func New(cfg Config) (*API, error) {
 	a.router.MethodNotAllowed(a.methodNotAllowed)
 	a.huma = newHuma(a.router, cfg)
 	a.routes()
+	a.strict = a.strictParameters()
+	a.describe()
 	if err := a.declared(); err != nil {
 		return nil, err
 	}

@@ -228,6 +228,13 @@ func (r reply) problem(t testing.TB) client.Problem {
 	return p
 }
 
+// kind is the problem's type.
+func (r reply) kind(t testing.TB) string {
+	t.Helper()
+	p := r.problem(t)
+	return p.Kind()
+}
+
 func (r reply) decode(t testing.TB, v any) {
 	t.Helper()
 	if err := json.Unmarshal(r.body, v); err != nil {

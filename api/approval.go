@@ -349,6 +349,11 @@ func (a *API) vote(ctx context.Context, c caller, in *struct {
 		return &voteOut{Status: http.StatusOK, Body: Vote{By: c.ID, Decision: in.Body.Decision, Digest: in.Body.Digest, At: stamp(time.Now().UnixMicro()), State: string(v.State)}}, nil
 	}
 	out := &voteOut{Once: replayedHeader(v.Replayed), Status: http.StatusCreated, Body: showVote(v.Vote)}
+	for _, shown := range showVotes(x.Votes) { // repeated: it may have been taken back since
+		if shown.ID == out.Body.ID {
+			out.Body = shown
+		}
+	}
 	out.Body.State, out.Body.Receipt = string(v.State), &v.Receipt
 	return out, nil
 }

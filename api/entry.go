@@ -193,12 +193,14 @@ func (a *API) reading(ctx context.Context, c caller) error {
 
 // entryOut is one entry. It never changes, so its hash is its validator.
 type entryOut struct {
-	ETag string `header:"ETag"`
-	Body audit.Entry
+	Status int
+	ETag   string `header:"ETag"`
+	Body   audit.Entry
 }
 
 func (a *API) getEntry(ctx context.Context, c caller, in *struct {
 	Hash string `path:"hash" doc:"64 hex digits"`
+	None string `header:"If-None-Match" doc:"304 if it is the entry's ETag"`
 },
 ) (*entryOut, error) {
 	hash, err := audit.ParseHash(in.Hash)
@@ -215,5 +217,9 @@ func (a *API) getEntry(ctx context.Context, c caller, in *struct {
 	if err := a.reading(ctx, c); err != nil {
 		return nil, err
 	}
-	return &entryOut{ETag: quoted(in.Hash), Body: entry}, nil
+	out := &entryOut{Status: http.StatusOK, ETag: quoted(in.Hash), Body: entry}
+	if in.None != "" && matches(in.None, out.ETag) {
+		out.Status = http.StatusNotModified
+	}
+	return out, nil
 }

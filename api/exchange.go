@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -139,6 +140,10 @@ func (a *API) limiting(next http.Handler) http.Handler {
 			writeProblem(w, r, newProblem(http.StatusBadRequest, "malformed", "the URL holds control characters or is not UTF-8"))
 			return
 		}
+		if p := a.ambiguous(r.URL); p != nil {
+			writeProblem(w, r, p)
+			return
+		}
 		if keys, sent := r.Header["Idempotency-Key"]; sent && (len(keys) != 1 || keys[0] == "") {
 			writeProblem(w, r, noKey())
 			return
@@ -177,6 +182,29 @@ func limitsOf(r *http.Request) (bytes int64, within time.Duration) {
 		return maxBundle, bundleTime
 	}
 	return maxBody, bodyTime
+}
+
+// ambiguous refuses query parameters that are sent twice, and empty ones where
+// empty means nothing: they would pass for absent, and dry_run= would do it.
+func (a *API) ambiguous(u *url.URL) *Problem {
+	p := newProblem(http.StatusBadRequest, "malformed", "the request is not what the API describes")
+	for parameter, values := range u.Query() {
+		fault := Fault{Pointer: "/query/" + parameter, Code: "repeated", Detail: "this parameter may be sent once"}
+		if len(values) == 1 {
+			fault.Code, fault.Detail = "empty", "this parameter needs a value"
+		}
+		if len(values) > 1 || values[0] == "" && a.strict[parameter] {
+			if !name.MatchString(parameter) {
+				fault.Pointer = "/query/*"
+			}
+			p.Errors = append(p.Errors, fault)
+		}
+	}
+	if len(p.Errors) == 0 {
+		return nil
+	}
+	slices.SortFunc(p.Errors, func(a, b Fault) int { return strings.Compare(a.Pointer, b.Pointer) })
+	return p
 }
 
 // noKey is for a key that is empty or sent twice: it would pass for none, and

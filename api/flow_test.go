@@ -520,8 +520,15 @@ func TestAnAlteredPayloadIsGone(t *testing.T) {
 func TestStatusAndMe(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.submit("plain", `{"text": "x"}`)
+	b.submit("asking", `{"text": "x"}`)
 	s, err := b.as("oscar").Status(t.Context())
 	must(t, err)
+	report, err := b.as("audrey").VerifyServer(t.Context())
+	must(t, err)
+	if s.Runs.Succeeded != 1 || s.Runs.Waiting != 1 || s.Runs.Failed != 0 || s.Queue.Later != 1 || s.Queue.OldestAge != 0 || s.Ledger.Entries != report.Entries || s.Ledger.Streams != report.Streams || s.Ledger.Bytes == 0 || s.Notary != nil {
+		t.Errorf("%+v beside %+v", s, report)
+	}
 	if s.Tier != "T0" || s.Version != "test" || len(s.Processes) != 1 || s.Processes[0].ID != s.Process {
 		t.Errorf("%+v", s)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/custodyhq/custody/api/client"
 )
 
 // What passes has one meaning: the two ways in which huma decodes it, loosely
@@ -150,6 +152,34 @@ func TestTheClientKnowsEveryField(t *testing.T) {
 		must(t, json.Unmarshal(again, &two))
 		if diff := cmp.Diff(absent(one), absent(two)); diff != "" {
 			t.Errorf("%s: %s", path, diff)
+		}
+	}
+}
+
+// The description's examples are made of what is sent, so a client that keeps
+// every one of their fields knows everything.
+func TestTheClientKnowsEveryObject(t *testing.T) {
+	t.Parallel()
+	for name, into := range map[string]any{
+		"Run": new(client.Run), "Workflow": new(client.Workflow), "Approval": new(client.Approval), "Vote": new(client.Vote), "Entry": new(client.Entry),
+		"Revocation": new(client.Revocation), "Report": new(client.Report), "Principal": new(client.Principal), "Status": new(client.Status),
+		"Readiness": new(client.Readiness), "Resource": new(client.Resource), "Validation": new(client.Validation), "Shown": new(client.Shown),
+	} {
+		sent, err := json.Marshal(examples()[name])
+		must(t, err)
+		dec := json.NewDecoder(strings.NewReader(string(sent)))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(into); err != nil {
+			t.Errorf("%s: %v in %s", name, err, sent)
+			continue
+		}
+		again, err := json.Marshal(into)
+		must(t, err)
+		var one, two any
+		must(t, json.Unmarshal(sent, &one))
+		must(t, json.Unmarshal(again, &two))
+		if diff := cmp.Diff(absent(one), absent(two)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/audit"
 	"github.com/custodyhq/custody/security/oidc"
@@ -20,9 +22,13 @@ const byProvider = "provider"
 
 func (a *API) logoutRoutes() {
 	register(a, operation{
-		method: http.MethodPost, path: logoutPath, id: "backchannelLogout", who: whoPublic,
+		method: http.MethodPost, path: logoutPath, id: "backchannelLogout", who: whoPublic, status: http.StatusOK,
 		summary: "The provider says that somebody signed out (OpenID Connect Back-Channel Logout 1.0)",
 	}, a.backchannelLogout)
+	a.operation(http.MethodPost, logoutPath).RequestBody.Content["application/x-www-form-urlencoded"].Schema = &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"logout_token"},
+		Properties: map[string]*huma.Schema{"logout_token": {Type: huma.TypeString, Description: "a signed JWT of type logout+jwt"}},
+	}
 }
 
 type logoutOut struct {

@@ -163,7 +163,7 @@ func sentinel(err error) *Problem {
 		{engine.ErrApprovalClosed, http.StatusConflict, "approval-closed", "the approval was decided, has expired or was withdrawn"},
 		{engine.ErrStale, http.StatusConflict, "digest-stale", "the digest is not the one of this approval: look at what is shown again"},
 		{engine.ErrVoted, http.StatusConflict, "already-voted", "you have voted on this approval"},
-		{store.ErrChanged, http.StatusPreconditionFailed, "precondition-failed", "another version is the current one now: look again"},
+		{store.ErrChanged, http.StatusPreconditionFailed, "precondition-failed", "it is in another version now: look again"},
 		{engine.ErrKeyRevoked, http.StatusServiceUnavailable, "unavailable", "the key that this server signs with was revoked: its operator must give it another"},
 		{engine.ErrGone, http.StatusGone, "erased", "the content is not there any more, or was altered: custody audit verify tells which"},
 		{engine.ErrKinds, http.StatusServiceUnavailable, "unavailable", "this process lacks a kind of step that the workflow needs; another one may have it"},

@@ -37,7 +37,7 @@ type Revocation struct {
 // NewRevocation says what to revoke.
 type NewRevocation struct {
 	Kind   string `json:"kind" enum:"sub,sid,jti,client,run,key" doc:"a person or program, a session, a token, a client of the provider, a run, a key that signs mandates and votes"`
-	Value  string `json:"value,omitempty" minLength:"1" maxLength:"255" doc:"sub: subj_…; sid, jti: the claim as one's own issuer wrote it, or fp_ and its fingerprint, absent: that of one's own token; client: its client id; run: run_…; key: its id"`
+	Value  string `json:"value" minLength:"1" maxLength:"255" doc:"sub: subj_…; sid, jti: the claim as one's own issuer wrote it, or fp_ and its fingerprint; client: its client id; run: run_…; key: its id"`
 	Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"for people; kept beside the revocation, not in the ledger"`
 }
 
@@ -180,7 +180,7 @@ func keyOf(c caller, n NewRevocation) (key string, wrong error) {
 	bad := func(detail string) (string, error) { return n.Kind + ":", badValue(detail) }
 	switch n.Kind {
 	case "sid", "jti":
-		return tokenKey(c, n)
+		return tokenKey(c.Issuer, n)
 	case "sub":
 		if _, err := security.ParseID("subj", n.Value); err != nil {
 			return bad("the id of a person or program is needed: subj_…, as in the ledger")
@@ -190,7 +190,7 @@ func keyOf(c caller, n NewRevocation) (key string, wrong error) {
 			return bad("the id of a run is needed: run_…")
 		}
 	default:
-		if n.Value == "" || strings.ContainsFunc(n.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if strings.ContainsFunc(n.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return bad("a name without control characters is needed")
 		}
 	}
@@ -199,21 +199,14 @@ func keyOf(c caller, n NewRevocation) (key string, wrong error) {
 
 // tokenKey is keyOf for sessions and tokens, which are compared by their
 // fingerprint.
-func tokenKey(c caller, n NewRevocation) (string, error) {
-	value := n.Value
-	if value == "" {
-		value = map[string]string{"sid": c.Session, "jti": c.TokenID}[n.Kind]
-	}
-	if value == "" {
-		return n.Kind + ":", badValue("a value is needed: one's own token has none")
-	}
-	if fp, marked := strings.CutPrefix(value, fingerprintMark); marked {
+func tokenKey(issuer string, n NewRevocation) (string, error) {
+	if fp, marked := strings.CutPrefix(n.Value, fingerprintMark); marked {
 		if raw, err := hex.DecodeString(fp); err != nil || len(raw) != 16 || fp != strings.ToLower(fp) {
 			return n.Kind + ":", badValue("fp_ is followed by 32 hex digits in lower case")
 		}
 		return n.Kind + ":" + fp, nil
 	}
-	return n.Kind + ":" + security.Fingerprint(c.Issuer, value), nil
+	return n.Kind + ":" + security.Fingerprint(issuer, n.Value), nil
 }
 
 func badValue(detail string) error {

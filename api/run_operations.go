@@ -111,7 +111,7 @@ func (a *API) started(ctx context.Context, c caller, s engine.Submitted, dryRun 
 	}
 	out := &runOut{Once: replayedHeader(s.Replayed), Status: statusOf(dryRun, http.StatusAccepted), Body: shown}
 	if !dryRun {
-		out.Location, out.ETag = "/v1/runs/"+shown.ID, quoted(strconv.FormatInt(shown.Version, 10))
+		out.Location, out.ETag = "/v1/runs/"+shown.ID, versionTag(shown.Version)
 	}
 	return out, nil
 }
@@ -140,6 +140,9 @@ func (a *API) await(ctx context.Context, run store.Run, d time.Duration) (store.
 	}
 }
 
+// versionTag is a run's ETag.
+func versionTag(version int64) string { return quoted(strconv.FormatInt(version, 10)) }
+
 // visible returns a run that the caller may see.
 func (a *API) visible(ctx context.Context, c caller, name string) (store.Run, error) {
 	id, err := security.ParseID("run", name)
@@ -164,7 +167,7 @@ func (a *API) getRun(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := &runOut{Status: http.StatusOK, ETag: quoted(strconv.FormatInt(run.Version, 10))}
+	out := &runOut{Status: http.StatusOK, ETag: versionTag(run.Version)}
 	if in.None != "" && matches(in.None, out.ETag) {
 		out.Status = http.StatusNotModified
 		return out, nil
@@ -236,7 +239,8 @@ func (t *idText) UnmarshalText(text []byte) error {
 func (a *API) cancelRun(ctx context.Context, c caller, in *struct {
 	Change
 	RunPath
-	Body *struct {
+	Match string `header:"If-Match" doc:"the run's ETag; 412 if it has changed since"`
+	Body  *struct {
 		Reason string `json:"reason,omitempty" maxLength:"2000" doc:"kept sealed beside the run"`
 	}
 },
@@ -249,6 +253,9 @@ func (a *API) cancelRun(ctx context.Context, c caller, in *struct {
 		return nil, err
 	}
 	x := engine.Cancellation{Run: run.ID, Key: in.Key, Request: c.request, DryRun: in.DryRun}
+	if in.Match != "" {
+		x.Fits = func(version int64) bool { return matches(in.Match, versionTag(version)) }
+	}
 	if in.Body != nil {
 		x.Reason = in.Body.Reason
 	}
@@ -266,12 +273,16 @@ func (a *API) cancelRun(ctx context.Context, c caller, in *struct {
 func (a *API) retryRun(ctx context.Context, c caller, in *struct {
 	Change
 	RunPath
-	Body *struct{}
+	Match string `header:"If-Match" doc:"the run's ETag; 412 if it has changed since"`
+	Body  *struct{}
 },
 ) (*runOut, error) {
 	run, err := a.visible(ctx, c, in.Run)
 	if err != nil {
 		return nil, err
+	}
+	if in.Match != "" && !matches(in.Match, versionTag(run.Version)) { // a run that can be retried does not change any more
+		return nil, store.ErrChanged
 	}
 	s, err := a.cfg.Engine.Retry(ctx, c.Principal, engine.Retry{Run: run.ID, Key: in.Key, Request: c.request, DryRun: in.DryRun})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/custodyhq/custody/security/policy"
+	"github.com/custodyhq/custody/store"
 )
 
 const metadataPath = "/.well-known/oauth-protected-resource"
@@ -30,7 +31,7 @@ func (a *API) systemRoutes() {
 			func(context.Context, caller, *struct{}) (*text, error) {
 				return &text{ContentType: media, Cache: "public, max-age=300", Status: http.StatusOK, Body: body()}, nil
 			})
-		a.response(http.MethodGet, path, http.StatusOK, "OpenAPI 3.1", map[string]*huma.Schema{media: textSchema("OpenAPI 3.1")})
+		a.response(http.MethodGet, path, http.StatusOK, "OpenAPI 3.1", map[string]*huma.Schema{media: {Type: huma.TypeObject, AdditionalProperties: true, Description: "OpenAPI 3.1"}})
 	}
 	describe("getOpenAPI", "/openapi.json", "application/openapi+json", func() []byte { return a.spec.json })
 	describe("getOpenAPIYAML", "/openapi.yaml", "application/openapi+yaml", func() []byte { return a.spec.yaml })
@@ -112,6 +113,30 @@ func (r *readiness) checks(ctx context.Context, look func(context.Context) []Che
 	return r.last
 }
 
+// standingFor is how long an answer about the whole database is given again:
+// counting reads every run's row.
+const standingFor = 5 * time.Second
+
+// A standing keeps the last count.
+type standing struct {
+	mu   sync.Mutex
+	at   time.Time
+	last store.Standing
+}
+
+func (s *standing) get(ctx context.Context, count func(context.Context) (store.Standing, error)) (store.Standing, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.at) < standingFor {
+		return s.last, nil
+	}
+	last, err := count(ctx)
+	if err == nil {
+		s.last, s.at = last, time.Now()
+	}
+	return last, err
+}
+
 // Resource is what this server says about itself (RFC 9728, section 2).
 type Resource struct {
 	Resource string   `json:"resource" format:"uri"`
@@ -131,7 +156,41 @@ type Status struct {
 	Tier      string    `json:"tier" doc:"of trust; T0: chained, not anchored"`
 	Driving   int       `json:"driving" doc:"runs that this process drives now"`
 	Processes []Process `json:"processes"`
+	Runs      RunCounts `json:"runs"`
+	Queue     Queue     `json:"queue"`
+	Ledger    Ledger    `json:"ledger"`
+	Notary    *Notary   `json:"notary,omitempty" doc:"absent: there is none"`
 	Figures   Figures   `json:"figures" doc:"of this process, since it started"`
+}
+
+// RunCounts says how many runs there are in each state, at most five seconds
+// ago.
+type RunCounts struct {
+	Queued    int64 `json:"queued"`
+	Running   int64 `json:"running"`
+	Waiting   int64 `json:"waiting"`
+	Succeeded int64 `json:"succeeded"`
+	Failed    int64 `json:"failed"`
+	Cancelled int64 `json:"cancelled"`
+}
+
+// A Queue is what is to be done.
+type Queue struct {
+	OldestAge float64 `json:"oldest_age" doc:"seconds since the oldest queued run was submitted; 0: none is queued"`
+	Due       int64   `json:"due" doc:"runs whose time has come and that no process has looked at yet"`
+	Later     int64   `json:"later" doc:"runs that wait for a time to come: a back-off, the expiry of an approval"`
+}
+
+// A Ledger is how large the record is.
+type Ledger struct {
+	Entries int64 `json:"entries"`
+	Streams int64 `json:"streams"`
+	Bytes   int64 `json:"bytes" doc:"of entries and sealed payloads on disk, with indexes"`
+}
+
+// A Notary is who signs the ledger's checkpoints.
+type Notary struct {
+	Lag float64 `json:"lag" doc:"seconds"`
 }
 
 // A Process is a Custody process that shares the database.
@@ -158,10 +217,20 @@ func (a *API) getStatus(ctx context.Context, c caller, _ *struct{}) (*struct{ Bo
 	if err != nil {
 		return nil, err
 	}
+	s, err := a.standing.get(ctx, a.cfg.Store.Standing)
+	if err != nil {
+		return nil, err
+	}
 	f := a.cfg.Store.Figures()
 	out := Status{
 		Version: a.cfg.Version, Process: a.cfg.Store.Process().Name("proc"), Tier: "T0", Driving: a.cfg.Engine.Driving(),
 		Processes: make([]Process, len(processes)), Figures: Figures{f.Batches, f.Changes, f.Lost, f.Halved},
+		Runs: RunCounts{
+			Queued: s.Runs[store.Queued], Running: s.Runs[store.Running], Waiting: s.Runs[store.Waiting],
+			Succeeded: s.Runs[store.Succeeded], Failed: s.Runs[store.Failed], Cancelled: s.Runs[store.Cancelled],
+		},
+		Queue:  Queue{OldestAge: s.OldestQueued.Seconds(), Due: s.Due, Later: s.Later},
+		Ledger: Ledger{Entries: s.Entries, Streams: s.Streams, Bytes: s.Bytes},
 	}
 	for i, p := range processes {
 		out.Processes[i] = Process{ID: p.ID.Name("proc"), Version: p.Version, StartedAt: stamp(p.Started.UnixMicro()), HeartbeatAge: p.Age.Seconds()}

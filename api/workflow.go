@@ -59,7 +59,11 @@ func (a *API) workflowRoutes() {
 		"application/json": {OneOf: []*huma.Schema{schemaOf[Workflow](a), schemaOf[Validation](a)}},
 	})
 	body := a.huma.OpenAPI().Paths["/v1/workflows"].Post.RequestBody
-	body.Content["application/json"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeObject, Description: "the definition; its JSON Schema is that of `custody workflow schema`"}}
+	body.Content["application/json"] = &huma.MediaType{
+		Schema:  &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "the definition; its JSON Schema is that of `custody workflow schema`"},
+		Example: json.RawMessage(`{"name": "hello", "requires": {"roles": ["analyst"]}, "steps": [{"id": "say", "uses": "set", "with": {"text": "hello"}}]}`),
+	}
+	body.Content["application/yaml"].Schema = textSchema("the definition as YAML; its JSON Schema is that of `custody workflow schema`")
 	register(a, operation{
 		method: http.MethodGet, path: "/v1/workflows", id: "listWorkflows", who: action(policy.WorkflowRead),
 		summary: "Current versions, by name",

@@ -125,8 +125,8 @@ type rowQuerier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// ErrChanged is returned when the current version is not the expected one.
-var ErrChanged = errors.New("the current version has changed")
+// ErrChanged is returned when something is not in the expected version any more.
+var ErrChanged = errors.New("it has changed since")
 
 // A Choice makes a registered version the current one.
 type Choice struct {

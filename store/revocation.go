@@ -150,8 +150,8 @@ func (db *DB) Known(ctx context.Context, tenant, kind, value string) (known bool
 		err = db.pool.QueryRow(ctx, `select exists (select from key where kind = 'mandate' and id = $1)`, value).Scan(&known)
 	case "run":
 		id, bad := security.ParseID("run", value)
-		if bad != nil {
-			return false, nil
+		if bad != nil { // no run has such a name
+			id = security.ID{}
 		}
 		err = db.pool.QueryRow(ctx, `select exists (select from run where tenant = $1 and id = $2)`, tenant, id).Scan(&known)
 	default:

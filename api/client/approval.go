@@ -41,6 +41,7 @@ type Vote struct {
 	Decision string   `json:"decision"`
 	Digest   string   `json:"digest"`
 	At       Time     `json:"at"`
+	Back     *Time    `json:"withdrawn_at"`      // it was taken back and counts for nothing
 	State    string   `json:"state,omitempty"`   // of the approval after it; only in the answer to Vote
 	Receipt  *Receipt `json:"receipt,omitempty"` // only in the answer to Vote
 

@@ -33,14 +33,15 @@ type EntryFilter struct {
 	Actor                              string // subj_…, or me
 	Workflow, Key, Call                string
 	From, To                           time.Time
-	Limit                              int // of one page, not of the list
+	MinIndex                           int64 // of the entry in the log; without a notary no entry has one
+	Limit                              int   // of one page, not of the list
 }
 
 // Entries lists entries, oldest first.
 func (c *Client) Entries(ctx context.Context, f EntryFilter) iter.Seq2[Entry, error] {
 	return all[Entry](ctx, c, "/v1/audit/entries", some("run", f.Run, "stream", f.Stream, "step", f.Step, "action", f.Action,
 		"outcome", f.Outcome, "actor", f.Actor, "workflow", f.Workflow, "key", f.Key, "call", f.Call,
-		"from", stamp(f.From), "to", stamp(f.To), "limit", number(f.Limit)))
+		"from", stamp(f.From), "to", stamp(f.To), "min_index", number(int(f.MinIndex)), "limit", number(f.Limit)))
 }
 
 // Entry returns the entry with this hash.

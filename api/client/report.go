@@ -26,6 +26,7 @@ type Report struct {
 	Streams  int64         `json:"streams"`
 	Payloads PayloadCounts `json:"payloads"`
 	Findings []Finding     `json:"findings"`
+	Receipt  *Receipt      `json:"receipt,omitempty"` // the entry that recorded the verification
 }
 
 // Intact reports whether the verdict is that the evidence holds.

@@ -12,8 +12,10 @@ type Revocation struct {
 	Kind      string   `json:"kind"`  // sub, sid, jti, client, run, key
 	Value     string   `json:"value"` // as it is compared; a sid or a jti as its fingerprint
 	Reason    string   `json:"reason"`
-	By        string   `json:"by"` // subj_…, or the issuer's client for a back-channel logout
+	By        string   `json:"by"` // subj_…, or provider for a back-channel logout
 	CreatedAt Time     `json:"created_at"`
+	Before    *Time    `json:"before"`            // it concerns only sessions that began until then; nil: everything
+	LiftedAt  *Time    `json:"lifted_at"`         // nil: it is in force
 	Receipt   *Receipt `json:"receipt,omitempty"` // only in the answer to Revoke
 
 	Created  bool `json:"-"` // this call made it; false: it was there
@@ -23,7 +25,7 @@ type Revocation struct {
 // A NewRevocation says what to revoke.
 type NewRevocation struct {
 	Kind   string // sub, sid, jti, client, run, key
-	Value  string // empty with sid and jti: those of one's own token
+	Value  string // subj_…; the sid or jti, or fp_ and its fingerprint; a client id; run_…; the id of a key
 	Reason string
 	Key    string // idempotency key
 	DryRun bool   // check everything, revoke nothing
@@ -35,20 +37,14 @@ func (c *Client) Revocations(ctx context.Context, kind string) iter.Seq2[Revocat
 	return all[Revocation](ctx, c, "/v1/revocations", some("kind", kind))
 }
 
-// Revocation returns one.
-func (c *Client) Revocation(ctx context.Context, id string) (Revocation, error) {
-	var r Revocation
-	_, err := c.json(ctx, get(path("v1", "revocations", id), nil), &r)
-	return r, err
-}
-
-// Revoke takes a right away. Everybody may revoke the session and the token
-// that they call with; everything else needs the role security and a person
-// with a second factor who signed in within five minutes. It may be repeated.
+// Revoke takes a right away. It needs a person with a second factor who signed
+// in within five minutes. Everybody may revoke sessions and tokens of their own:
+// those of the present call, and those in which they submitted a run; for
+// everything else they need the role security. It may be repeated.
 func (c *Client) Revoke(ctx context.Context, n NewRevocation) (Revocation, error) {
 	q, err := post("/v1/revocations", struct {
 		Kind   string `json:"kind"`
-		Value  string `json:"value,omitempty"`
+		Value  string `json:"value"`
 		Reason string `json:"reason"`
 	}{n.Kind, n.Value, n.Reason}, n.Key, n.DryRun)
 	if err != nil {

@@ -53,7 +53,40 @@ type Status struct {
 	Tier      string    `json:"tier"`    // T0: chained, not anchored
 	Driving   int       `json:"driving"` // runs that this process drives now
 	Processes []Process `json:"processes"`
+	Runs      RunCounts `json:"runs"`
+	Queue     Queue     `json:"queue"`
+	Ledger    Ledger    `json:"ledger"`
+	Notary    *Notary   `json:"notary"` // nil: there is none
 	Figures   Figures   `json:"figures"`
+}
+
+// RunCounts says how many runs there are in each state.
+type RunCounts struct {
+	Queued    int64 `json:"queued"`
+	Running   int64 `json:"running"`
+	Waiting   int64 `json:"waiting"`
+	Succeeded int64 `json:"succeeded"`
+	Failed    int64 `json:"failed"`
+	Cancelled int64 `json:"cancelled"`
+}
+
+// A Queue is what is to be done.
+type Queue struct {
+	OldestAge float64 `json:"oldest_age"` // seconds since the oldest queued run was submitted; 0: none is queued
+	Due       int64   `json:"due"`        // runs whose time has come and that no process has looked at yet
+	Later     int64   `json:"later"`      // runs that wait for a time to come
+}
+
+// A Ledger is how large the record is.
+type Ledger struct {
+	Entries int64 `json:"entries"`
+	Streams int64 `json:"streams"`
+	Bytes   int64 `json:"bytes"` // on disk, with indexes
+}
+
+// A Notary is who signs the ledger's checkpoints.
+type Notary struct {
+	Lag float64 `json:"lag"` // seconds
 }
 
 // A Process is a Custody process that shares the database.

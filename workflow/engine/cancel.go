@@ -17,6 +17,8 @@ type Cancellation struct {
 	Key     string // Idempotency-Key; empty: none
 	Request string // Request-Id
 	DryRun  bool
+	// Fits says whether the run's version is one that is to be cancelled; nil: any.
+	Fits func(version int64) bool
 }
 
 // Cancel asks a run to end. A run that nobody drives ends in this commit, its
@@ -24,7 +26,8 @@ type Cancellation struct {
 // commits each one's outcome, and closes. A last outcome that is ahead of the
 // request under the lock wins.
 //
-// Its errors are store.ErrNotFound, ErrRunClosed and store.ErrMismatch.
+// Its errors are store.ErrNotFound, ErrRunClosed, store.ErrChanged (the version
+// does not fit) and store.ErrMismatch.
 func (e *Engine) Cancel(ctx context.Context, who security.Principal, c Cancellation) (Submitted, error) {
 	run, err := e.db.Run(ctx, who.Tenant, c.Run)
 	if err != nil {
@@ -34,6 +37,9 @@ func (e *Engine) Cancel(ctx context.Context, who security.Principal, c Cancellat
 		return Submitted{}, ErrRunClosed
 	}
 	if c.DryRun {
+		if c.Fits != nil && !c.Fits(run.Version) {
+			return Submitted{}, store.ErrChanged
+		}
 		return Submitted{Run: run}, nil
 	}
 	def, _, err := e.defs.get(ctx, run.Tenant, run.Workflow, run.Digest)
@@ -66,7 +72,10 @@ func (e *Engine) Cancel(ctx context.Context, who security.Principal, c Cancellat
 
 // cancelLocked asks the run's driver to end it, or ends it if there is none.
 func (e *Engine) cancelLocked(l *store.Locked, who security.Principal, c Cancellation, def *workflow.Definition, reason []vault.Sealed) (Submitted, error) {
-	if l.State.Closed() {
+	switch {
+	case c.Fits != nil && !c.Fits(l.Version-1): // it counts this change already
+		return Submitted{}, store.ErrChanged
+	case l.State.Closed():
 		return Submitted{}, ErrRunClosed
 	}
 	f := audit.Fact{
