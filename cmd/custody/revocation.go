@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
 
 	"github.com/custodyhq/custody/api/client"
 )
@@ -23,9 +26,13 @@ func (c revocationsCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
-	columns := []column{{name: "revocation", firm: true}, {name: "kind"}, {name: "value", isID: true}, {name: "made"}, {name: "by", isID: true}, {name: "reason", loose: true}}
+	columns := []column{{name: "revocation", firm: true}, {name: "kind"}, {name: "value", isID: true}, {name: "made"}, {name: "state"}, {name: "by", isID: true}, {name: "reason", loose: true}}
 	return list(s, cl.Revocations(ctx, c.Kind), c.Limit, columns, func(r client.Revocation) []cell {
-		return cells(r.ID, r.Kind, r.Value, s.when(r.CreatedAt.Time), r.By, r.Reason)
+		state := "in force"
+		if r.LiftedAt != nil {
+			state = "lifted"
+		}
+		return cells(r.ID, r.Kind, r.Value, s.when(r.CreatedAt.Time), state, r.By, r.Reason)
 	})
 }
 
@@ -52,6 +59,11 @@ func (c revokeCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
+	if c.Value == "" {
+		if c.Value, err = s.own(ctx, c.Kind); err != nil {
+			return err
+		}
+	}
 	r, err := cl.Revoke(ctx, client.NewRevocation{Kind: c.Kind, Value: c.Value, Reason: c.Reason, Key: c.Key, DryRun: c.DryRun})
 	if err != nil || s.JSON {
 		return s.result(r, err)
@@ -65,6 +77,27 @@ func (c revokeCommand) Run(ctx context.Context, s *session) error {
 	}
 	s.say("Give it back with: %s", s.helper(s.As, "lift "+r.ID))
 	return nil
+}
+
+// own is a claim of the token in use. Nobody has checked it: whoever revokes
+// what is not theirs needs the right to.
+func (s *session) own(ctx context.Context, claim string) (string, error) {
+	token, err := s.bearer(ctx)
+	if err != nil {
+		return "", err
+	}
+	var claims map[string]any
+	if parts := strings.Split(token, "."); len(parts) == 3 {
+		raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+		if err != nil || json.Unmarshal(raw, &claims) != nil {
+			return "", usage("the token cannot be read, so say which %s", claim)
+		}
+	}
+	value, _ := claims[claim].(string)
+	if value == "" {
+		return "", usage("the token has no %s that could be revoked", claim)
+	}
+	return value, nil
 }
 
 type liftCommand struct {
