@@ -98,6 +98,8 @@ func libraries() []library {
 		{prefix: "github.com/tmc/langchaingo", homes: []string{"steps/model"}},
 		{prefix: "github.com/ulikunitz/xz", homes: []string{"store/localpg"}},
 		{prefix: "golang.org/x/text", homes: []string{"security/guard"}},
+		{prefix: "golang.org/x/term", homes: []string{"cmd/custody"}},
+		{prefix: "golang.org/x/text/width", homes: []string{"cmd/custody"}},
 
 		// goose speaks it, and the demo's attacker, who comes in behind our back.
 		{prefix: "database/sql", homes: []string{"migrations", "cmd/custody"}},

@@ -11,7 +11,9 @@ import (
 
 type approvalsCommand struct {
 	All   bool   `help:"Also those that wait for others, as far as I may see them."`
-	OfRun string `name:"run" help:"Of this run."`
+	State string `enum:"pending,approved,rejected,expired,withdrawn" default:"pending" help:"pending, approved, rejected, expired or withdrawn."`
+	OfRun string `name:"run" complete:"run" placeholder:"RUN" help:"Of this run."`
+	Limit int    `default:"50" help:"At most so many; 0 is all."`
 }
 
 // Help shows an example.
@@ -24,24 +26,26 @@ func (c approvalsCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
-	filter := client.ApprovalFilter{State: "pending", Run: c.OfRun}
+	filter := client.ApprovalFilter{State: c.State, Run: c.OfRun, Limit: pageOf(c.Limit)}
 	if c.All {
 		filter.For = "all"
 	}
-	return list(s, cl.Approvals(ctx, filter), 0, func(a client.Approval) string {
-		line := a.ID + "  " + pad(a.Step, 16) + "  " + a.Run + "  until " + a.ExpiresAt.Format(clock)
+	columns := []column{{name: "approval", firm: true}, {name: "step", loose: true}, {name: "run", isID: true}, {name: "ends"}, {name: "you", loose: true}}
+	return list(s, cl.Approvals(ctx, filter), c.Limit, columns, func(a client.Approval) []cell {
+		you := "may decide"
 		if !a.You.MayVote {
-			line += "  not by you: " + strings.Join(a.You.Reasons, ", ")
+			you = "may not: " + strings.Join(a.You.Reasons, ", ")
 		}
-		return line
+		return cells(a.ID, a.Step, a.Run, s.when(a.ExpiresAt.Time), you)
 	})
 }
 
 // ballot is what approve and reject have in common.
 type ballot struct {
-	ID      string `arg:"" help:"The approval, apr_…."`
-	Comment string `help:"Why; it is kept."`
-	Digest  string `help:"Decide without being asked, if this still is the digest of what is shown."`
+	ID      string `arg:"" complete:"approval" help:"The approval, apr_…."`
+	Comment string `placeholder:"TEXT" help:"Why; it is kept."`
+	Digest  string `placeholder:"SHA256" help:"Decide without being asked, if this still is the digest of what is shown."`
+	DryRun  bool   `name:"dry-run" help:"Check everything, decide nothing."`
 }
 
 type approveCommand struct{ ballot }
@@ -79,17 +83,20 @@ func (b ballot) vote(ctx context.Context, s *session, decision string) error {
 		return err
 	}
 	if b.Digest != "" && b.Digest != a.Digest {
-		return failed(exitInvalid, "the digest of %s is %s, not the one given: look again at what is shown", b.ID, a.Digest)
+		return failed(exitInvalid, "the digest of %s is %s, not the one given. Look again at what is shown: %s", b.ID, a.Digest, s.helper(s.As, decision+" "+b.ID))
 	}
 	if err := b.look(ctx, s, cl, a); err != nil {
 		return err
 	}
-	if b.Digest == "" && !s.ask(decision+" exactly this?") {
-		return failed(exitFailure, "not decided")
+	if b.Digest == "" && !b.DryRun && !s.ask(decision+" exactly this?") {
+		return failed(exitFailure, "not decided. Answer y, or decide without being asked: --digest %s", a.Digest)
 	}
-	v, err := cl.Vote(ctx, client.Ballot{Approval: b.ID, Decision: decision, Digest: a.Digest, Comment: b.Comment})
+	v, err := cl.Vote(ctx, client.Ballot{Approval: b.ID, Decision: decision, Digest: a.Digest, Comment: b.Comment, DryRun: b.DryRun})
 	if err != nil || s.JSON {
 		return s.result(v, err)
+	}
+	if b.DryRun {
+		return s.rehearsed(v, "The vote would count; nothing was decided.")
 	}
 	s.print("%s  %s by %s; the approval is %s", v.ID, v.Decision, v.By, v.State)
 	if v.Receipt != nil {
@@ -106,7 +113,7 @@ func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a clien
 		if settled(a.You.Reasons) {
 			code = exitInvalid
 		}
-		return failed(code, "you may not vote on %s: %s", b.ID, strings.Join(a.You.Reasons, ", "))
+		return failed(code, "you may not vote on %s: %s", b.ID, mayNot(a.You.Reasons))
 	}
 	shown, err := cl.Shown(ctx, b.ID)
 	if err != nil {
@@ -120,6 +127,7 @@ func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a clien
 	}
 	s.say("step    %s of %s", a.Step, a.Run)
 	s.say("until   %s", a.ExpiresAt.Format(clock))
+	s.say("needs   %d of %s; %d voted so far", a.Rule.Quorum, orNone(strings.Join(a.Rule.Groups, " and ")), len(a.Votes))
 	for _, v := range shown {
 		s.say("--- %s ---", oneLine(v.Name))
 		s.say("%s", printable(readable(v.Content)))
@@ -127,6 +135,14 @@ func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a clien
 	}
 	s.say("digest  %s (recomputed from what is shown)", a.Digest)
 	return nil
+}
+
+func mayNot(reasons []string) string {
+	words := make([]string, len(reasons))
+	for i, reason := range reasons {
+		words[i] = ineligible(reason)
+	}
+	return strings.Join(words, ", ")
 }
 
 // settled reports whether nothing but what has happened already is in the way:
@@ -147,4 +163,41 @@ func readable(content string) string {
 	var b strings.Builder
 	lay(&b, v, "")
 	return strings.Trim(b.String(), "\n")
+}
+
+type withdrawCommand struct {
+	ID     string `arg:"" complete:"approval" help:"The approval, apr_…."`
+	DryRun bool   `name:"dry-run" help:"Check everything, withdraw nothing."`
+}
+
+// Help shows an example.
+func (withdrawCommand) Help() string {
+	return "Example:\n\n    custody --as bob withdraw apr_…\n\nIt works as long as the approval is pending."
+}
+
+// Run withdraws the vote.
+func (c withdrawCommand) Run(ctx context.Context, s *session) error {
+	cl, err := s.client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	if c.DryRun {
+		if err := cl.MayWithdraw(ctx, c.ID); err != nil {
+			return err
+		}
+		return s.rehearsed(map[string]string{"approval": c.ID}, "The vote would be withdrawn; nothing was changed.")
+	}
+	r, err := cl.Withdraw(ctx, c.ID)
+	return s.receipted("Your vote on "+c.ID+" is withdrawn.", r, err)
+}
+
+// receipted tells what was done, and where that was recorded.
+func (s *session) receipted(text string, r client.Receipt, err error) error {
+	if err != nil || s.JSON {
+		return s.result(map[string]any{"receipt": r}, err)
+	}
+	s.print("%s", text)
+	s.print("receipt  %s", receipt(r))
+	return nil
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,25 +17,24 @@ import (
 )
 
 type auditCommand struct {
-	List   auditListCommand   `cmd:"" help:"Entries of the ledger, oldest first."`
-	Entry  auditEntryCommand  `cmd:"" help:"One entry."`
-	Export auditExportCommand `cmd:"" help:"An evidence bundle."`
-	Verify auditVerifyCommand `cmd:"" help:"Whether evidence holds."`
+	List   auditListCommand   `cmd:"" help:"List entries of the ledger, oldest first."`
+	Entry  auditEntryCommand  `cmd:"" help:"Show one entry, and recompute its hash."`
+	Export auditExportCommand `cmd:"" help:"Write an evidence bundle."`
+	Verify auditVerifyCommand `cmd:"" help:"Say whether evidence holds."`
 }
 
 type auditListCommand struct {
-	OfRun    string `name:"run" help:"Of this run."`
-	Subject  string `help:"Of every run that this person submitted, subj_…."`
-	Stream   string `help:"Of this stream: a run, or ctl-…."`
-	Step     string `help:"About this step."`
-	Action   string `help:"Of this kind, such as approval.voted."`
-	Outcome  string `help:"With this outcome, such as denied."`
-	Actor    string `help:"Of this person, subj_… or me."`
-	Workflow string `help:"About this workflow, by name."`
-	Key      string `help:"About this piece of work."`
+	OfRun    string `name:"run" complete:"run" placeholder:"RUN" help:"Of this run."`
+	Stream   string `placeholder:"NAME" help:"Of this stream: a run, or ctl-…."`
+	Step     string `placeholder:"NAME" help:"About this step."`
+	Action   string `placeholder:"KIND" help:"Of this kind, such as approval.voted."`
+	Outcome  string `placeholder:"WORD" help:"With this outcome, such as denied."`
+	Actor    string `placeholder:"WHO" help:"Of this person, subj_… or me."`
+	Workflow string `complete:"workflow" placeholder:"NAME" help:"About this workflow."`
+	Key      string `help:"About this piece of work, run_…/step."`
 	Call     string `help:"About this request, call_…."`
-	From     string `placeholder:"TIME" help:"Not before: RFC 3339, or how long ago, such as 2h."`
-	To       string `placeholder:"TIME" help:"Before: RFC 3339, or how long ago."`
+	From     string `placeholder:"TIME" help:"Not before: RFC 3339, a day, or how long ago, such as 2h."`
+	To       string `placeholder:"TIME" help:"Before: RFC 3339, a day, or how long ago."`
 	Limit    int    `default:"200" help:"At most so many; 0 is all."`
 }
 
@@ -46,7 +45,7 @@ func (auditListCommand) Help() string {
 
 // Run lists entries.
 func (c auditListCommand) Run(ctx context.Context, s *session) error {
-	from, to, err := span(c.From, c.To)
+	from, to, err := span("--from", c.From, "--to", c.To)
 	if err != nil {
 		return err
 	}
@@ -57,46 +56,31 @@ func (c auditListCommand) Run(ctx context.Context, s *session) error {
 	defer cl.Close()
 	entries := cl.Entries(ctx, client.EntryFilter{
 		Run: c.OfRun, Stream: c.Stream, Step: c.Step, Action: c.Action, Outcome: c.Outcome, Actor: c.Actor,
-		Workflow: c.Workflow, Key: c.Key, Call: c.Call, From: from, To: to, Limit: min(c.Limit, 200),
+		Workflow: c.Workflow, Key: c.Key, Call: c.Call, From: from, To: to, Limit: pageOf(c.Limit),
 	})
-	return list(s, entries, c.Limit, lineOf)
+	columns := []column{
+		{name: "time", firm: true},
+		{name: "action", firm: true},
+		{name: "outcome"},
+		{name: "step"},
+		{name: "actor", isID: true},
+		{name: "stream", isID: true},
+		{name: "seq", firm: true},
+		{name: "hash", loose: true, spare: true},
+	}
+	return list(s, entries, c.Limit, columns, s.entryRow)
 }
 
-// lineOf is an entry in one line. One that cannot be read is shown as such, not
-// left out.
-func lineOf(e client.Entry) string {
-	place := e.Stream + " " + number(e.Seq) + "  " + e.Hash[:min(len(e.Hash), 12)]
+// entryRow is an entry in one row. One that cannot be read is shown as such,
+// not left out.
+func (s *session) entryRow(e client.Entry) []cell {
 	b, err := audit.ParseBody(e.Body)
 	if err != nil {
-		return pad("unreadable", 20) + "  " + place
+		return cells("-", "unreadable", "", "", "", e.Stream, number(e.Seq), e.Hash)
 	}
-	return time.UnixMicro(b.AtUS).UTC().Format(clock) + "  " + pad(string(b.Action), 20) + "  " + pad(b.Outcome, 9) + "  " +
-		pad(cmp.Or(b.Step, "-"), 12) + "  " + pad(cmp.Or(b.Actor, "-"), 31) + "  " + place
-}
-
-func span(from, to string) (time.Time, time.Time, error) {
-	a, err := moment("--from", from)
-	if err != nil {
-		return a, a, err
-	}
-	b, err := moment("--to", to)
-	return a, b, err
-}
-
-// moment reads a time, a day, or how long ago.
-func moment(flag, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
-		return time.Now().Add(-ago), nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usage("%s is a time such as 2026-11-21T09:00:00Z, a day, or how long ago, such as 2h", flag)
+	row := cells(s.when(time.UnixMicro(b.AtUS)), string(b.Action), "", b.Step, b.Actor, e.Stream, number(e.Seq), e.Hash)
+	row[2] = stateCell(b.Outcome)
+	return row
 }
 
 type auditEntryCommand struct {
@@ -157,12 +141,12 @@ func recompute(e client.Entry) error {
 }
 
 type auditExportCommand struct {
-	OfRun    string `name:"run" help:"Of this run."`
+	OfRun    string `name:"run" complete:"run" placeholder:"RUN" help:"Of this run."`
 	Subject  string `help:"Of every run that this person submitted, subj_…."`
-	From     string `placeholder:"TIME" help:"Not before; with --to."`
+	From     string `placeholder:"TIME" help:"Not before; with --to. RFC 3339, a day, or how long ago, such as 24h."`
 	To       string `placeholder:"TIME" help:"Before; with --from."`
 	All      bool   `help:"The whole ledger."`
-	Out      string `required:"" placeholder:"FILE" help:"Where to write the bundle."`
+	Out      string `required:"" complete:"file" placeholder:"FILE" help:"Where to write the bundle."`
 	Payloads bool   `help:"With the content: inputs, outputs and what was shown."`
 }
 
@@ -187,7 +171,9 @@ func (c auditExportCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer bundle.Close()
-	size, err := writeWhole(c.Out, bundle)
+	line := s.progress("writing " + c.Out)
+	size, err := writeWhole(c.Out, &counted{r: bundle, line: line, name: c.Out})
+	line.end()
 	if err != nil {
 		return err
 	}
@@ -200,7 +186,7 @@ func (c auditExportCommand) Run(ctx context.Context, s *session) error {
 }
 
 func (c auditExportCommand) scope() (client.BundleScope, error) {
-	from, to, err := span(c.From, c.To)
+	from, to, err := span("--from", c.From, "--to", c.To)
 	if err != nil {
 		return client.BundleScope{}, err
 	}
@@ -214,6 +200,22 @@ func (c auditExportCommand) scope() (client.BundleScope, error) {
 		return client.BundleScope{}, usage("say what to export: --run RUN, --subject SUBJECT, --from TIME --to TIME, or --all")
 	}
 	return client.BundleScope{Run: c.OfRun, Subject: c.Subject, From: from, To: to, All: c.All, Payloads: c.Payloads}, nil
+}
+
+// counted shows how much was read.
+type counted struct {
+	r    io.Reader
+	line *progress
+	name string
+	n    int64
+}
+
+// Read reads on.
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	c.line.set(fmt.Sprintf("writing %s, %.1f MiB", c.name, float64(c.n)/(1<<20)))
+	return n, err
 }
 
 // writeWhole writes to a file beside the wanted one and renames it when it is
@@ -232,9 +234,9 @@ func writeWhole(path string, r io.Reader) (int64, error) {
 }
 
 type auditVerifyCommand struct {
-	Bundle      string `arg:"" optional:"" help:"A bundle. Needs no network, no database and no key."`
+	Bundle      string `arg:"" optional:"" complete:"file" help:"A bundle. Needs no network, no database and no key."`
 	DatabaseURL string `name:"database-url" placeholder:"URL" help:"The live record instead, read-only."`
-	Trust       string `placeholder:"FILE" help:"Trust policy: the verdict then needs a checkpoint under it."`
+	Trust       string `complete:"file" placeholder:"FILE" help:"Trust policy: the verdict then needs a checkpoint under it."`
 }
 
 // Help shows an example.

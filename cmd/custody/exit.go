@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -96,73 +95,4 @@ func codeOfStatus(p *client.Problem) int {
 		return exitNotNow
 	}
 	return exitFailure
-}
-
-// report explains an error on stderr and returns the exit code.
-func (t terminal) report(ctx context.Context, err error, asJSON bool) int {
-	code := codeOf(ctx, err)
-	var own *exit
-	switch {
-	case err == nil, errors.As(err, &own) && own.silent:
-		return code
-	case asJSON:
-		raw, _ := json.Marshal(problemOf(err, code)) // strings and numbers only: cannot fail
-		t.say("%s", raw)
-	case code == exitInterrupted:
-		t.say("custody: interrupted")
-	default:
-		t.say("custody: %s", printable(explain(err)))
-	}
-	return code
-}
-
-// problemOf is any error as a problem object; a server's own is passed on.
-func problemOf(err error, code int) *client.Problem {
-	var p *client.Problem
-	if errors.As(err, &p) {
-		return p
-	}
-	names := map[int]string{
-		exitUsage: "usage", exitRefused: "denied", exitNotFound: "not-found", exitInvalid: "malformed",
-		exitRunFailed: "run-failed", exitBroken: "broken", exitNotNow: "unavailable", exitInterrupted: "interrupted",
-	}
-	name := names[code]
-	if name == "" {
-		name = "internal"
-	}
-	return &client.Problem{Type: client.ProblemPrefix + name, Title: name, Detail: explain(err)}
-}
-
-// explain adds to a refusal what to do next.
-func explain(err error) string {
-	text := err.Error()
-	var p *client.Problem
-	switch {
-	case errors.As(err, &p):
-		text += problemDetails(p)
-	case errors.Is(err, custody.ErrAway):
-		text += "\nIs PostgreSQL running, and is this its address: " + custody.EnvDatabase + "?"
-	case unreachable(err):
-		text += "\nIs the server running? Start one with `custody dev`, or say where it is: --url or CUSTODY_URL."
-	}
-	return text
-}
-
-func problemDetails(p *client.Problem) string {
-	var text string
-	switch p.Kind() {
-	case "step-up-required":
-		text = "\nThis needs a sign-in with a second factor that is at most 5 minutes old. Sign in, then repeat the command: custody token login --acr mfa"
-	case "unauthenticated":
-		text = "\nSign in with `custody token login`, or give a token: --token-file, CUSTODY_TOKEN or CUSTODY_TOKEN_FILE; against `custody dev`: --as NAME. `custody token show` explains a token."
-	case "unavailable", "rate-limited":
-		text = "\nNothing is lost. Try again, with the same --key if you gave one."
-	}
-	if p.Receipt != nil {
-		text += fmt.Sprintf("\nRecorded as entry %d of %s: %s", p.Receipt.Seq, p.Receipt.Stream, p.Receipt.Hash)
-	}
-	if p.RequestID != "" && p.Status >= http.StatusInternalServerError {
-		text += "\nRequest " + p.RequestID
-	}
-	return text
 }

@@ -5,19 +5,13 @@ import "fmt"
 // A narrator tells the demo's story on a terminal, in colours where they show.
 type narrator struct {
 	terminal
-	colour bool
 	acts   int
 	checks int // expectations that held
 }
 
-func newNarrator(t terminal) *narrator { return &narrator{terminal: t, colour: t.colourful(t.out)} }
+func newNarrator(t terminal) *narrator { return &narrator{terminal: t} }
 
-func (n *narrator) paint(code, text string) string {
-	if !n.colour {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
+func (n *narrator) paint(code, text string) string { return n.terminal.paint(n.out, code, text) }
 
 // act begins a part of the story.
 func (n *narrator) act(title string) {

@@ -15,25 +15,27 @@ import (
 
 type runCommand struct {
 	Submit runSubmitCommand `cmd:"" help:"Start a run."`
-	Get    runGetCommand    `cmd:"" help:"Where a run stands."`
-	List   runListCommand   `cmd:"" help:"Runs, newest first."`
-	Watch  runWatchCommand  `cmd:"" help:"What happens in a run, as it happens."`
-	Output runOutputCommand `cmd:"" help:"What a run, or one of its steps, returned."`
+	Get    runGetCommand    `cmd:"" help:"Show where a run stands."`
+	List   runListCommand   `cmd:"" help:"List runs, newest first."`
+	Watch  runWatchCommand  `cmd:"" help:"Follow what happens in a run, as it happens."`
+	Input  runInputCommand  `cmd:"" help:"Print what a run was given."`
+	Output runOutputCommand `cmd:"" help:"Print what a run, or one of its steps, returned."`
 	Cancel runCancelCommand `cmd:"" help:"Ask a run to end."`
-	Retry  runRetryCommand  `cmd:"" help:"A new run from the failed step on."`
+	Retry  runRetryCommand  `cmd:"" help:"Start a new run from the failed step on."`
 }
 
 type runSubmitCommand struct {
-	Workflow string `arg:"" help:"Name of a workflow, or FILE with a definition, which is registered first."`
+	Workflow string `arg:"" complete:"workflow" help:"Name of a workflow, or FILE with a definition, which is registered first."`
 	Input    string `placeholder:"JSON|@FILE" help:"The input; @- is standard input."`
-	Key      string `help:"Idempotency key: the same again gives the same run. Made and printed if none is given."`
-	Wait     bool   `help:"Wait until the run has ended, and exit 6 if it failed."`
-	Digest   string `help:"An older version of the workflow."`
+	Key      string `help:"Idempotency key, 1 to 255 characters: the same again gives the same run. Made and printed if none is given."`
+	Wait     bool   `help:"Wait until the run has ended, and exit 6 if it failed. Also waits when there are too many requests."`
+	Digest   string `placeholder:"SHA256" help:"An older version of the workflow, sha256:…, or how its digest begins."`
+	DryRun   bool   `name:"dry-run" help:"Check everything, start nothing."`
 }
 
 // Help shows an example.
 func (runSubmitCommand) Help() string {
-	return "Example:\n\n    custody --as alice run submit contract-review --input @contract.json --key contract-4711\n\nSubmitting again with the same key and input gives the same run."
+	return "Example:\n\n    custody --as alice run submit contract-review --input @contract.json --key contract-4711 --wait\n\nSubmitting again with the same key and input gives the same run."
 }
 
 // submitted is what --json says: the run and the key under which it was made.
@@ -49,41 +51,117 @@ func (c runSubmitCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	name := c.Workflow
-	if isFile(name) {
-		if name, err = s.applyFirst(ctx, c.Workflow); err != nil {
-			return err
-		}
+	if c.Workflow, err = c.registered(ctx, s); err != nil {
+		return err
 	}
 	cl, err := s.client()
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	if c.Key == "" {
-		c.Key = "cli-" + strings.ToLower(rand.Text())
-	}
-	r, err := cl.Submit(ctx, client.Submission{Workflow: name, Digest: c.Digest, Input: input, Key: c.Key})
-	if err != nil {
-		var p *client.Problem
-		if !errors.As(err, &p) || p.Status >= http.StatusInternalServerError {
-			s.say("What became of it is not known. The same command with --key %s tells: it starts no second run.", c.Key)
-		}
+	if c.Digest, err = versionOf(ctx, cl, c.Workflow, c.Digest); err != nil {
 		return err
+	}
+	made := c.Key == "" && !c.DryRun
+	if made {
+		c.Key = s.newKey()
+	}
+	r, err := c.submit(ctx, s, cl, input)
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		return s.rehearsed(r, "The run would be accepted; nothing was started.")
 	}
 	if !s.JSON {
 		s.print("run      %s  %s%s", r.ID, r.State, map[bool]string{true: "  (made by an earlier call with this key)"}[r.Replayed])
 		s.print("receipt  %s", receipt(r.Receipt))
-		s.print("key      %s", printable(c.Key))
+		if !made || s.width(s.out) == 0 {
+			s.print("key      %s", printable(c.Key))
+		}
 	}
 	if c.Wait && !r.Closed() {
 		replayed := r.Replayed
-		if r, err = s.wait(ctx, cl, r.ID); err != nil {
+		if r, err = s.wait(ctx, r.ID); err != nil {
 			return err
 		}
 		r.Replayed = replayed
 	}
 	return c.finish(s, r)
+}
+
+// registered is the name of the workflow to run, after a file was registered.
+func (c runSubmitCommand) registered(ctx context.Context, s *session) (string, error) {
+	if !isFile(c.Workflow) {
+		return c.Workflow, nil
+	}
+	if c.DryRun {
+		return "", usage("a FILE is registered before it runs, which a rehearsal must not do: custody workflow apply %s --dry-run", c.Workflow)
+	}
+	return s.applyFirst(ctx, c.Workflow)
+}
+
+// newKey makes a key and tells it before anything is sent: whatever happens
+// then, the same command with this key starts no second run.
+func (s *session) newKey() string {
+	key := "cli-" + strings.ToLower(rand.Text())
+	if !s.JSON {
+		s.say("key      %s  (made for this call)", key)
+	}
+	return key
+}
+
+func (c runSubmitCommand) submit(ctx context.Context, s *session, cl *client.Client, input json.RawMessage) (client.Run, error) {
+	ask := func() (client.Run, error) {
+		return cl.Submit(ctx, client.Submission{Workflow: c.Workflow, Digest: c.Digest, Input: input, Key: c.Key, DryRun: c.DryRun})
+	}
+	r, err := ask()
+	var p *client.Problem
+	if refused := errors.As(err, &p); c.Wait && refused && p.Temporary() {
+		s.say("%s Waiting.", strings.SplitN(s.refusal(p), "\n", 2)[0]+".")
+		r, err = patiently(ctx, false, ask)
+	}
+	if err == nil {
+		return r, nil
+	}
+	p = nil
+	if !errors.As(err, &p) || p.Status >= http.StatusInternalServerError {
+		return r, s.unknownFate(ctx, err, p, c.Key)
+	}
+	s.locate(c.Input, input, p)
+	return r, err
+}
+
+// unknownFate says how to learn whether the server took the call.
+func (s *session) unknownFate(ctx context.Context, err error, p *client.Problem, key string) error {
+	if s.JSON && p != nil {
+		p.Detail = strings.TrimSpace(p.Detail + "; the idempotency key was " + key)
+		return err
+	}
+	return failed(codeOf(ctx, err), "%w\nWhat became of it is not known; the same command with --key %s tells, and starts no second run", err, key)
+}
+
+// locate finds the lines of an input file that a refusal is about.
+func (s *session) locate(flag string, input []byte, p *client.Problem) {
+	file, ok := strings.CutPrefix(flag, "@")
+	if !ok || file == "-" {
+		return
+	}
+	s.file = file
+	for i, f := range p.Errors {
+		if pointer, ok := strings.CutPrefix(f.Pointer, "/input"); ok {
+			p.Errors[i].Line, p.Errors[i].Column = placeOf(input, pointer)
+		}
+	}
+}
+
+// rehearsed tells how a rehearsal went.
+func (s *session) rehearsed(v any, text string) error {
+	if s.JSON {
+		return s.terminal.json(v)
+	}
+	s.print("%s", text)
+	return nil
 }
 
 func (c runSubmitCommand) finish(s *session, r client.Run) error {
@@ -101,33 +179,20 @@ func (c runSubmitCommand) finish(s *session, r client.Run) error {
 	return nil
 }
 
-// wait follows a run to its end. The events are the one thing that wakes it.
-func (s *session) wait(ctx context.Context, cl *client.Client, id string) (client.Run, error) {
-	if s.JSON {
-		for _, err := range cl.Events(ctx, id, -1) {
-			if err != nil {
-				return client.Run{}, err
-			}
-		}
-		return cl.Run(ctx, id)
-	}
-	w := &watcher{s: s, c: cl, run: id, to: s.say}
-	if err := w.follow(ctx, -1); err != nil {
-		return client.Run{}, err
-	}
-	return cl.Run(ctx, id)
-}
-
 // verdict ends with 6 for a run that did not succeed.
 func (s *session) verdict(r client.Run) error {
 	if r.State == "succeeded" {
 		if !s.JSON {
-			s.print("The run succeeded. Its output: %s", s.helper(s.As, "run output "+r.ID))
+			s.print("%s Its output: %s", s.paint(s.out, "32", "The run succeeded."), s.helper(s.As, "run output "+r.ID))
 		}
 		return nil
 	}
 	if !s.JSON {
-		s.print("The run %s%s.", map[string]string{"failed": "failed", "cancelled": "was cancelled"}[r.State], strings.TrimRight(why(r), "."))
+		ended := "The run " + map[string]string{"failed": "failed", "cancelled": "was cancelled"}[r.State]
+		s.print("%s%s.", s.paint(s.out, "31", ended), strings.TrimRight(why(r), "."))
+		if r.State == "failed" {
+			s.say("A new run from the failed step on: %s", s.helper(s.As, "run retry "+r.ID))
+		}
 	}
 	return silently(exitRunFailed)
 }
@@ -160,7 +225,7 @@ func (s *session) applyFirst(ctx context.Context, file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	w, err := s.apply(ctx, file, source)
+	w, err := s.apply(ctx, file, client.Publication{Source: source})
 	var p *client.Problem
 	if errors.As(err, &p) && p.Kind() == "denied" && !s.JSON {
 		s.say("A file is registered before it runs, and that needs the role author. Let an author do it, then submit by name:")
@@ -189,7 +254,7 @@ func (s *session) input(text string) (json.RawMessage, error) {
 }
 
 type runGetCommand struct {
-	ID string `arg:"" help:"The run, run_…."`
+	ID string `arg:"" complete:"run" help:"The run, run_…."`
 }
 
 // Help shows an example.
@@ -211,21 +276,24 @@ func (c runGetCommand) Run(ctx context.Context, s *session) error {
 }
 
 func (s *session) run(r client.Run) {
-	s.print("run       %s  %s%s", r.ID, r.State, why(r))
+	s.print("run       %s  %s%s", r.ID, s.state(r.State), why(r))
 	s.print("workflow  %s  %s", r.Workflow.Name, r.Workflow.Digest)
-	s.print("caller    %s  %s", r.Caller.ID, r.Caller.Kind)
-	s.print("created   %s", r.CreatedAt.Format(clock))
+	s.print("caller    %s  %s", r.Caller.ID, strings.Join(append([]string{r.Caller.Kind}, r.Caller.Act...), ", "))
+	s.print("created   %s", s.since(r.CreatedAt.Time))
 	if r.ClosedAt != nil {
-		s.print("closed    %s", r.ClosedAt.Format(clock))
+		s.print("closed    %s", s.since(r.ClosedAt.Time))
 	}
 	if r.RetryOf != nil {
 		s.print("retry of  %s", *r.RetryOf)
 	}
 	for _, step := range r.Steps {
-		s.print("step      %s  %s%s", pad(step.ID, 20), step.State, map[bool]string{true: ", attempt " + number(int64(step.Attempt))}[step.Attempt > 1])
+		s.print("step      %s  %s%s", pad(stepName(step), 20), s.state(step.State), map[bool]string{true: ", attempt " + number(int64(step.Attempt))}[step.Attempt > 1])
 	}
 	for _, w := range r.WaitingFor {
-		s.print("waits     for %s", waitsFor(w))
+		s.print("waits     for %s", s.waitsFor(w))
+		if w.Kind == "approval" {
+			s.print("          goes on with: %s", s.helper("NAME", "approve "+w.ID))
+		}
 	}
 	if r.Cost.TokensIn+r.Cost.TokensOut > 0 {
 		s.print("cost      %d tokens in, %d out, %d µUSD", r.Cost.TokensIn, r.Cost.TokensOut, r.Cost.MicroUSD)
@@ -233,45 +301,98 @@ func (s *session) run(r client.Run) {
 	s.print("receipt   %s", receipt(r.Receipt))
 }
 
-func waitsFor(w client.Wait) string {
+// state is a state in its colour.
+func (s *session) state(state string) string {
+	c := stateCell(state)
+	return s.paint(s.out, c.colour, c.text)
+}
+
+func stepName(step client.Step) string {
+	if step.Item == nil {
+		return step.ID
+	}
+	return step.ID + "/" + oneLine(*step.Item)
+}
+
+func (s *session) waitsFor(w client.Wait) string {
 	text := w.Kind
 	if w.ID != "" {
 		text += " " + w.ID
 	}
 	if w.Until != nil {
-		text += ", until " + w.Until.Format(clock)
+		text += ", until " + s.since(w.Until.Time)
 	}
 	return text
 }
 
 type runListCommand struct {
-	State    string `help:"queued, running, waiting, succeeded, failed or cancelled."`
-	Workflow string `help:"Of this workflow."`
-	Caller   string `help:"Of this person, subj_… or me."`
-	Waiting  string `name:"waiting-for" help:"approval or timer."`
+	State    string `enum:",queued,running,waiting,succeeded,failed,cancelled" default:"" placeholder:"STATE" help:"queued, running, waiting, succeeded, failed or cancelled."`
+	Workflow string `complete:"workflow" placeholder:"NAME" help:"Of this workflow."`
+	Digest   string `placeholder:"SHA256" help:"Of this version of a workflow, sha256:…."`
+	Caller   string `placeholder:"WHO" help:"Of this person, subj_… or me."`
+	Waiting  string `name:"waiting-for" enum:",approval,timer" default:"" placeholder:"KIND" help:"That wait for an approval or a timer."`
+	Since    string `placeholder:"TIME" help:"Submitted not before: RFC 3339, a day, or how long ago, such as 2h."`
+	Until    string `placeholder:"TIME" help:"Submitted before: RFC 3339, a day, or how long ago."`
 	Limit    int    `default:"50" help:"At most so many; 0 is all."`
 }
 
 // Help shows an example.
 func (runListCommand) Help() string {
-	return "Example:\n\n    custody --as oscar run list --state failed"
+	return "Example:\n\n    custody --as oscar run list --state failed --since 24h"
 }
 
 // Run lists the runs.
 func (c runListCommand) Run(ctx context.Context, s *session) error {
+	since, until, err := span("--since", c.Since, "--until", c.Until)
+	if err != nil {
+		return err
+	}
 	cl, err := s.client()
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	runs := cl.Runs(ctx, client.RunFilter{State: c.State, Workflow: c.Workflow, Caller: c.Caller, WaitingFor: c.Waiting, Limit: min(c.Limit, 200)})
-	return list(s, runs, c.Limit, func(r client.Run) string {
-		return r.ID + "  " + pad(r.State, 9) + "  " + r.CreatedAt.Format(clock) + "  " + r.Workflow.Name + why(r)
+	runs := cl.Runs(ctx, client.RunFilter{
+		State: c.State, Workflow: c.Workflow, Digest: c.Digest, Caller: c.Caller, WaitingFor: c.Waiting,
+		After: since, Before: until, Limit: pageOf(c.Limit),
 	})
+	return list(s, runs, c.Limit, []column{{name: "run", firm: true}, {name: "state"}, {name: "created"}, {name: "workflow"}, {name: "why", loose: true}},
+		func(r client.Run) []cell {
+			row := cells(r.ID, "", s.when(r.CreatedAt.Time), r.Workflow.Name, strings.TrimPrefix(why(r), ": "))
+			row[1] = stateCell(r.State)
+			return row
+		})
+}
+
+// pageOf is the length of a page for a limit: the server's most is 200.
+func pageOf(limit int) int {
+	if limit <= 0 {
+		return 200
+	}
+	return min(limit, 200)
+}
+
+type runInputCommand struct {
+	ID string `arg:"" complete:"run" help:"The run, run_…."`
+}
+
+// Help shows an example.
+func (runInputCommand) Help() string {
+	return "Example:\n\n    custody --as alice run input run_… > input.json\n\nThe server records who reads content."
+}
+
+// Run prints the value, as JSON in either case.
+func (c runInputCommand) Run(ctx context.Context, s *session) error {
+	cl, err := s.client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	return s.content(cl.Input(ctx, c.ID))
 }
 
 type runOutputCommand struct {
-	ID   string `arg:"" help:"The run, run_…."`
+	ID   string `arg:"" complete:"run" help:"The run, run_…."`
 	Step string `arg:"" optional:"" help:"One of its steps; else the run's own output."`
 }
 
@@ -287,23 +408,26 @@ func (c runOutputCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
-	value, err := cl.Output(ctx, c.ID)
 	if c.Step != "" {
-		value, err = cl.StepOutput(ctx, c.ID, c.Step)
+		return s.content(cl.StepOutput(ctx, c.ID, c.Step))
 	}
+	return s.content(cl.Output(ctx, c.ID))
+}
+
+func (s *session) content(value json.RawMessage, err error) error {
 	if err != nil {
 		return err
 	}
-	var v any
-	if err := json.Unmarshal(value, &v); err != nil {
-		return failed(exitFailure, "the output is not JSON")
+	if !json.Valid(value) {
+		return failed(exitFailure, "what the server gave is not JSON: is this the right URL?")
 	}
 	return s.terminal.json(value)
 }
 
 type runCancelCommand struct {
-	ID     string `arg:"" help:"The run, run_…."`
-	Reason string `required:"" help:"Why; it is kept."`
+	ID     string `arg:"" complete:"run" help:"The run, run_…."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why; it is kept."`
+	DryRun bool   `name:"dry-run" help:"Check everything, cancel nothing."`
 }
 
 // Help shows an example.
@@ -318,11 +442,14 @@ func (c runCancelCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
-	r, err := cl.Cancel(ctx, client.Cancellation{Run: c.ID, Reason: c.Reason})
+	r, err := cl.Cancel(ctx, client.Cancellation{Run: c.ID, Reason: c.Reason, DryRun: c.DryRun})
 	if err != nil || s.JSON {
 		return s.result(r, err)
 	}
-	s.print("run      %s  %s", r.ID, r.State)
+	if c.DryRun {
+		return s.rehearsed(r, "The run would be asked to end; nothing was changed.")
+	}
+	s.print("run      %s  %s", r.ID, s.state(r.State))
 	if !r.Closed() {
 		s.say("Its calls under way end first. Follow it with: %s", s.helper(s.As, "run watch "+r.ID))
 	}
@@ -330,8 +457,10 @@ func (c runCancelCommand) Run(ctx context.Context, s *session) error {
 }
 
 type runRetryCommand struct {
-	ID  string `arg:"" help:"The failed run, run_…."`
-	Key string `help:"Idempotency key."`
+	ID     string `arg:"" complete:"run" help:"The failed run, run_…."`
+	Key    string `help:"Idempotency key: the same again gives the same new run. Made and printed if none is given."`
+	Wait   bool   `help:"Wait until the new run has ended, and exit 6 if it failed."`
+	DryRun bool   `name:"dry-run" help:"Check everything, start nothing."`
 }
 
 // Help shows an example.
@@ -349,14 +478,26 @@ func (c runRetryCommand) Run(ctx context.Context, s *session) error {
 	if err := s.unknownCalls(ctx, cl, c.ID); err != nil {
 		return err
 	}
-	r, err := cl.Retry(ctx, client.Retry{Run: c.ID, Key: c.Key})
-	if err != nil || s.JSON {
-		return s.result(r, err)
+	if c.Key == "" && !c.DryRun {
+		c.Key = s.newKey()
 	}
-	s.print("run      %s  %s  (retry of %s)", r.ID, r.State, c.ID)
-	s.print("receipt  %s", receipt(r.Receipt))
-	s.say("Follow it with: %s", s.helper(s.As, "run watch "+r.ID))
-	return nil
+	r, err := cl.Retry(ctx, client.Retry{Run: c.ID, Key: c.Key, DryRun: c.DryRun})
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		return s.rehearsed(r, "The run would be retried; nothing was started.")
+	}
+	if !s.JSON {
+		s.print("run      %s  %s  (retry of %s)", r.ID, r.State, c.ID)
+		s.print("receipt  %s", receipt(r.Receipt))
+	}
+	if c.Wait && !r.Closed() {
+		if r, err = s.wait(ctx, r.ID); err != nil {
+			return err
+		}
+	}
+	return runSubmitCommand{Key: c.Key, Wait: c.Wait}.finish(s, r)
 }
 
 // unknownCalls shows the calls of a run whose outcome nobody knows.
@@ -368,6 +509,9 @@ func (s *session) unknownCalls(ctx context.Context, cl *client.Client, id string
 		b, err := bodyOf(e)
 		if err != nil {
 			return err
+		}
+		if s.JSON {
+			continue // it stands in the ledger, where programs read it
 		}
 		s.say("step %s: the outcome of this call is not known: key %s, call %s, %s", b.Step, b.Key, b.Call, time.UnixMicro(b.AtUS).UTC().Format(clock))
 	}

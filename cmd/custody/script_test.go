@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -42,6 +43,8 @@ type shell struct {
 	env map[string]string
 	// browser, if set, goes where the next command says, as this person.
 	browser string
+	// columns, if set, is how wide the terminal is that commands write to.
+	columns int
 }
 
 type ran struct {
@@ -63,6 +66,7 @@ func (sh *shell) run(stdin string, args ...string) ran {
 	var out, errs bytes.Buffer
 	code := run(ctx, args, terminal{
 		in: strings.NewReader(stdin), out: &out, err: sh.watched(&errs), env: func(name string) string { return sh.env[name] },
+		columns: func(io.Writer) int { return sh.columns },
 	})
 	return ran{code, out.String(), errs.String()}
 }
@@ -130,6 +134,8 @@ func (a *awaited) String() string {
 //	! text            a line of stderr holds this
 //	? 5               the exit code, when it is not 0
 //	@ bob             somebody follows the address that the next command shows, as bob
+//	~ text            the next command is repeated until a line of stdout holds this
+//	% 80              the next commands write to a terminal of so many columns; 0: to none
 //	= NAME pattern    NAME is what the pattern finds in stdout
 //	-- name --        at the end of the script: a file; $DIR is its folder
 //
@@ -175,7 +181,28 @@ type script struct {
 	stdin   string
 	last    ran
 	started bool
-	code    int // expected
+	code    int    // expected
+	awaited string // in stdout of the next command
+}
+
+// repeat runs a command, again and again if its output is awaited.
+func (s *script) repeat(args []string) ran {
+	s.sh.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		r := s.sh.run(s.stdin, args...)
+		if s.awaited == "" || s.matches(r.out, s.awaited) {
+			s.awaited = ""
+			return r
+		}
+		if time.Now().After(end) {
+			s.sh.t.Fatalf("%v never said %q:\n%s%s", args, s.awaited, r.out, r.err)
+		}
+	}
+}
+
+func (s *script) matches(text, want string) bool {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(s.replace(want)), "…", ".*")
+	return regexp.MustCompile(pattern).MatchString(text)
 }
 
 func (s *script) play(text string) {
@@ -187,10 +214,17 @@ func (s *script) play(text string) {
 		case "$":
 			s.ended(at)
 			args := words(s.sh.t, s.replace(rest))
-			s.last, s.started, s.stdin = s.sh.run(s.stdin, args[1:]...), true, ""
+			s.last, s.started, s.stdin = s.repeat(args[1:]), true, ""
 		case "@":
 			s.ended(at)
 			s.started, s.sh.browser = false, rest
+		case "~":
+			s.ended(at)
+			s.started, s.awaited = false, rest
+		case "%":
+			s.ended(at)
+			s.started = false
+			s.sh.columns, _ = strconv.Atoi(rest)
 		case "<":
 			s.stdin += s.replace(rest) + "\n"
 		case ">":
@@ -224,8 +258,7 @@ func (s *script) ended(at string) {
 
 func (s *script) has(at, stream, text, want string) {
 	s.sh.t.Helper()
-	pattern := strings.ReplaceAll(regexp.QuoteMeta(s.replace(want)), "…", ".*")
-	if !regexp.MustCompile(pattern).MatchString(text) {
+	if !s.matches(text, want) {
 		s.sh.t.Errorf("%s: %s has no line with %q:\nstdout: %s\nstderr: %s", at, stream, s.replace(want), s.last.out, s.last.err)
 	}
 }

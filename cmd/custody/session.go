@@ -23,9 +23,10 @@ import (
 // flags stand before every command.
 type flags struct {
 	URL       string `name:"url" placeholder:"URL" help:"The server; else CUSTODY_URL, else http://127.0.0.1:8080."`
-	TokenFile string `name:"token-file" placeholder:"FILE" help:"File with a bearer token; else CUSTODY_TOKEN, CUSTODY_TOKEN_FILE."`
+	TokenFile string `name:"token-file" complete:"file" placeholder:"FILE" help:"File with a bearer token; else CUSTODY_TOKEN, CUSTODY_TOKEN_FILE."`
 	As        string `name:"as" placeholder:"NAME" help:"Sign in as a person of the development provider. Works only against 'custody dev'."`
 	JSON      bool   `name:"json" help:"Write one JSON document to stdout, and errors as problem objects to stderr."`
+	NoColor   bool   `name:"no-color" help:"No colours; as NO_COLOR, CLICOLOR=0 and TERM=dumb do."`
 }
 
 // A session is one invocation of the program.
@@ -33,16 +34,37 @@ type session struct {
 	terminal
 	flags
 	mu    sync.Mutex
-	token string // of --as: kept in memory only
+	token string    // of --as: kept in memory only
+	until time.Time // when it is time for another
+	file  string    // the input file of this command, for the place of a fault
 }
 
 func (s *session) server() string {
-	return strings.TrimRight(cmp.Or(s.URL, s.env("CUSTODY_URL"), "http://127.0.0.1:8080"), "/")
+	url, _ := s.address()
+	return strings.TrimRight(url, "/")
+}
+
+// address is where the server is, and who says so.
+func (s *session) address() (url, origin string) {
+	switch {
+	case s.URL != "":
+		return s.URL, "--url"
+	case s.env("CUSTODY_URL") != "":
+		return s.env("CUSTODY_URL"), "CUSTODY_URL"
+	}
+	return "http://127.0.0.1:8080", "the default"
 }
 
 // client is a client with the caller's token.
-func (s *session) client() (*client.Client, error) {
-	return client.New(client.Config{URL: s.server(), Token: s.bearer, UserAgent: "custody-cli"})
+func (s *session) client() (*client.Client, error) { return s.clientBy(nil) }
+
+func (s *session) clientBy(hc *http.Client) (*client.Client, error) {
+	c, err := client.New(client.Config{URL: s.server(), Token: s.bearer, HTTP: hc, UserAgent: "custody-cli"})
+	if err != nil {
+		_, origin := s.address()
+		return nil, usage("the server's address (from %s) cannot be used: %w", origin, err)
+	}
+	return c, nil
 }
 
 // bearer finds the caller's token: --as, --token-file, the environment, then
@@ -77,13 +99,17 @@ func tokenIn(file string) (string, error) {
 	return token, nil
 }
 
-// signIn signs --as in once. A watch may outlive the token: 30 minutes.
+// signFresh is how long a token of --as is used: less than it lives.
+const signFresh = 8 * time.Minute
+
+// signIn signs --as in, again when a watch outlives the token.
 func (s *session) signIn(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.token != "" {
+	if s.token != "" && time.Now().Before(s.until) {
 		return s.token, nil
 	}
+	s.until = time.Now().Add(signFresh)
 	issuer, err := s.devIssuer(ctx)
 	if err != nil {
 		return "", err

@@ -2,13 +2,14 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/term"
 )
 
 // A terminal is everything through which a command touches its surroundings.
@@ -16,6 +17,8 @@ type terminal struct {
 	in       io.Reader
 	out, err io.Writer // results go to out, everything else to err
 	env      func(string) string
+	columns  func(io.Writer) int // width of the terminal that a writer is, 0 if it is none; nil: none is
+	plain    bool                // no colours, because a flag says so
 }
 
 // say writes a line for people, beside the result.
@@ -23,26 +26,6 @@ func (t terminal) say(format string, args ...any) { fmt.Fprintf(t.err, format+"\
 
 // print writes a line of the result.
 func (t terminal) print(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
-
-// json writes the result as one document.
-func (t terminal) json(v any) error {
-	raw, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(t.out, "%s\n", raw)
-	return err
-}
-
-// jsonLine writes one of several documents.
-func (t terminal) jsonLine(v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(t.out, "%s\n", raw)
-	return err
-}
 
 // ask reports whether somebody says yes. The end of the input is a no.
 func (t terminal) ask(question string) bool {
@@ -55,14 +38,40 @@ func (t terminal) ask(question string) bool {
 	return false
 }
 
-// colourful reports whether escape sequences may be written to w.
-func (t terminal) colourful(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || t.env("NO_COLOR") != "" || t.env("TERM") == "dumb" {
-		return false
+// width is that of the terminal behind w, 0 if there is none.
+func (t terminal) width(w io.Writer) int {
+	if t.columns == nil {
+		return 0
 	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return t.columns(w)
+}
+
+// columnsOf asks the system how wide the terminal behind w is.
+func columnsOf(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+		return columns
+	}
+	return 80 // a terminal that does not say
+}
+
+// movable reports whether w is a terminal whose last line can be written again.
+func (t terminal) movable(w io.Writer) bool { return t.width(w) > 0 && t.env("TERM") != "dumb" }
+
+// colourful reports whether colours may be written to w.
+func (t terminal) colourful(w io.Writer) bool {
+	return t.movable(w) && !t.plain && t.env("NO_COLOR") == "" && t.env("CLICOLOR") != "0"
+}
+
+// paint colours text for w, where that shows. The code is that of SGR (ECMA-48).
+func (t terminal) paint(w io.Writer, code, text string) string {
+	if code == "" || text == "" || !t.colourful(w) {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
 // printable makes text of others safe to show: no escape sequence reaches the
@@ -87,13 +96,4 @@ func printable(text string) string {
 // oneLine is printable without line breaks.
 func oneLine(text string) string {
 	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(printable(text))
-}
-
-// short cuts a text at a number of characters.
-func short(text string, limit int) string {
-	r := []rune(text)
-	if len(r) <= limit {
-		return text
-	}
-	return string(r[:limit-1]) + "…"
 }

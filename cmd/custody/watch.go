@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,56 +18,94 @@ import (
 )
 
 type runWatchCommand struct {
-	ID    string `arg:"" help:"The run, run_…."`
-	After int64  `default:"-1" help:"Only entries after this one."`
+	ID    string `arg:"" complete:"run" help:"The run, run_…."`
+	After int64  `default:"-1" placeholder:"SEQ" help:"Only entries after the one with this number; -1 is from the beginning."`
 }
 
 // Help shows an example.
 func (runWatchCommand) Help() string {
-	return "Example:\n\n    custody --as alice run watch run_…\n\nIt ends with the run: exit 0 if it succeeded, else 6. With --json: one entry of the ledger a line."
+	return "Example:\n\n    custody --as alice run watch run_…\n\nIt ends with the run: exit 0 if it succeeded, else 6. Ctrl-C ends the watching, not the run. With --json: one entry of the ledger a line."
 }
 
 // Run follows the run to its end.
 func (c runWatchCommand) Run(ctx context.Context, s *session) error {
-	cl, err := s.client()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
+	w := &watcher{s: s, run: c.ID, last: c.After, to: s.print, on: s.out}
 	if s.JSON {
-		for e, err := range cl.Events(ctx, c.ID, c.After) {
-			if err != nil {
-				return err
-			}
-			if err := s.jsonLine(e); err != nil {
-				return err
-			}
-		}
-	} else {
-		w := &watcher{s: s, c: cl, run: c.ID, to: s.print}
-		if err := w.follow(ctx, c.After); err != nil {
-			return err
-		}
+		w.raw = s.jsonLine
 	}
-	r, err := cl.Run(ctx, c.ID)
+	r, err := w.toEnd(ctx)
 	if err != nil {
 		return err
 	}
 	return s.verdict(r)
 }
 
-// A watcher tells what happens in a run, entry by entry.
-type watcher struct {
-	s   *session
-	c   *client.Client
-	run string
-	to  func(format string, args ...any)
+// wait follows a run to its end. The events are the one thing that wakes it.
+func (s *session) wait(ctx context.Context, id string) (client.Run, error) {
+	w := &watcher{s: s, run: id, last: -1, to: s.say, on: s.err}
+	if s.JSON {
+		w.raw = func(any) error { return nil }
+	}
+	return w.toEnd(ctx)
 }
 
-func (w *watcher) follow(ctx context.Context, after int64) error {
-	for e, err := range w.c.Events(ctx, w.run, after) {
+// A watcher tells what happens in a run, entry by entry.
+type watcher struct {
+	s    *session
+	c    *client.Client
+	run  string
+	last int64 // seq of the last entry seen
+	to   func(format string, args ...any)
+	on   io.Writer       // where that stands
+	raw  func(any) error // takes whole entries instead of lines
+	line *progress
+}
+
+// toEnd follows the run and returns it closed. Whoever interrupts it learns how
+// to go on: the run does not end with its watcher.
+func (w *watcher) toEnd(ctx context.Context) (client.Run, error) {
+	var err error
+	if w.c, err = w.s.follower(w.note); err != nil {
+		return client.Run{}, err
+	}
+	defer w.c.Close()
+	if w.raw == nil {
+		w.line = w.s.progress("waiting for " + w.run)
+	}
+	err = w.follow(ctx)
+	var r client.Run
+	if err == nil {
+		r, err = patiently(ctx, true, func() (client.Run, error) { return w.c.Run(ctx, w.run) })
+	}
+	w.line.end()
+	if ctx.Err() != nil {
+		again := w.s.helper(w.s.As, "run watch "+w.run)
+		if w.last >= 0 {
+			again += " --after " + number(w.last)
+		}
+		return r, failed(exitInterrupted, "interrupted; the run goes on. Watch it again with: %s", again)
+	}
+	return r, err
+}
+
+// note tells something beside the entries.
+func (w *watcher) note(format string, args ...any) {
+	if w.raw == nil {
+		w.line.over(func() { w.s.say(format, args...) })
+	}
+}
+
+func (w *watcher) follow(ctx context.Context) error {
+	for e, err := range w.c.Events(ctx, w.run, w.last) {
 		if err != nil {
 			return err
+		}
+		w.last = e.Seq
+		if w.raw != nil {
+			if err := w.raw(e); err != nil {
+				return err
+			}
+			continue
 		}
 		b, err := bodyOf(e)
 		if err != nil {
@@ -88,13 +127,32 @@ func bodyOf(e client.Entry) (audit.Body, error) {
 
 // tell writes the line of one entry and, where somebody must act, the command.
 func (w *watcher) tell(ctx context.Context, b audit.Body) {
-	w.to("%s  %s  %s", time.UnixMicro(b.AtUS).Local().Format("15:04:05.000"), pad(stepOf(b), 14), oneLine(sayBody(b)))
+	said := oneLine(sayBody(b))
+	w.write(time.UnixMicro(b.AtUS).Local().Format("15:04:05.000"), stepOf(b), w.s.paint(w.on, colourOf(b), said))
+	w.line.set(stepOf(b) + " " + said)
 	switch b.Action {
 	case audit.ApprovalRequested:
 		w.approval(ctx, b)
 	case audit.StepBlocked, audit.StepWithheld:
 		w.findings(ctx, b)
 	}
+}
+
+func (w *watcher) write(at, step, text string) {
+	w.line.over(func() { w.to("%s  %s  %s", pad(at, 12), pad(step, 14), text) })
+}
+
+// colourOf is that of an entry's line.
+func colourOf(b audit.Body) string {
+	switch b.Action {
+	case audit.StepBlocked, audit.StepWithheld, audit.StepDenied, audit.StepUnknown:
+		return "31"
+	case audit.ApprovalRequested:
+		return "33"
+	case audit.RunClosed:
+		return stateCell(b.State).colour
+	}
+	return ""
 }
 
 func stepOf(b audit.Body) string {
@@ -206,7 +264,8 @@ func (w *watcher) approval(ctx context.Context, b audit.Body) {
 		}
 		person = approver(a.Rule.Groups)
 	}
-	w.to("%s  %s  goes on when %s decides: %s", pad("", 12), pad("", 14), who, w.s.helper(person, "approve "+id))
+	w.write("", "", fmt.Sprintf("goes on when %s decides: %s", who, w.s.helper(person, "approve "+id)))
+	w.line.set("waiting for " + who)
 }
 
 // approver is somebody of the development provider with all these roles.
@@ -235,7 +294,7 @@ func (w *watcher) findings(ctx context.Context, b audit.Body) {
 		if phrase, ok := w.phrase(ctx, f); ok {
 			line += ": “" + short(oneLine(phrase), 160) + "”"
 		}
-		w.to("%s  %s  %s", pad("", 12), pad("", 14), oneLine(line))
+		w.write("", "", oneLine(line))
 	}
 }
 

@@ -14,12 +14,14 @@ import (
 )
 
 type workflowCommand struct {
-	New      workflowNewCommand      `cmd:"" help:"A commented first definition."`
+	New      workflowNewCommand      `cmd:"" help:"Write a commented first definition."`
 	Validate workflowValidateCommand `cmd:"" help:"Check definitions; needs no server and no token."`
-	Schema   workflowSchemaCommand   `cmd:"" help:"The JSON Schema of a definition, for editors."`
+	Schema   workflowSchemaCommand   `cmd:"" help:"Print the JSON Schema of a definition, for editors."`
 	Apply    workflowApplyCommand    `cmd:"" help:"Register a definition and make it current."`
-	List     workflowListCommand     `cmd:"" help:"Current workflows."`
-	Get      workflowGetCommand      `cmd:"" help:"One workflow."`
+	List     workflowListCommand     `cmd:"" help:"List current workflows, by name."`
+	Get      workflowGetCommand      `cmd:"" help:"Show one workflow."`
+	Versions workflowVersionsCommand `cmd:"" help:"List the versions of a workflow, newest first."`
+	Use      workflowUseCommand      `cmd:"" help:"Make a registered version the current one."`
 }
 
 // maxDefinition bounds a definition's text, as the server does.
@@ -54,7 +56,7 @@ func (workflowSchemaCommand) Run(s *session) error {
 }
 
 type workflowValidateCommand struct {
-	Files []string `arg:"" name:"file" help:"Definitions; - is standard input."`
+	Files []string `arg:"" name:"file" complete:"file" help:"Definitions; - is standard input."`
 }
 
 // Help shows an example.
@@ -156,7 +158,9 @@ func (s *session) read(file string) ([]byte, error) {
 }
 
 type workflowApplyCommand struct {
-	File string `arg:"" help:"Definition; - is standard input."`
+	File      string `arg:"" complete:"file" help:"Definition; - is standard input."`
+	NoCurrent bool   `name:"no-current" help:"Only register it; the current version stays."`
+	DryRun    bool   `name:"dry-run" help:"Check it against the server's models and connections; register nothing."`
 }
 
 // Help shows an example.
@@ -170,16 +174,19 @@ func (c workflowApplyCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	w, err := s.apply(ctx, c.File, source)
-	if err != nil {
-		return err
+	if c.DryRun {
+		return c.rehearse(ctx, s, source)
 	}
-	if s.JSON {
-		return s.terminal.json(w)
+	w, err := s.apply(ctx, c.File, client.Publication{Source: source, NotCurrent: c.NoCurrent})
+	if err != nil || s.JSON {
+		return s.result(w, err)
 	}
-	what := "already registered, now current"
+	what := "already registered"
 	if w.Created {
-		what = "registered, now current"
+		what = "registered"
+	}
+	if w.Current {
+		what += ", now current"
 	}
 	s.print("%s  %s  %s", w.Name, w.Digest, what)
 	if w.Receipt != nil {
@@ -188,28 +195,56 @@ func (c workflowApplyCommand) Run(ctx context.Context, s *session) error {
 	return nil
 }
 
-// apply registers a definition. What is wrong with it is said with file, line
-// and column.
-func (s *session) apply(ctx context.Context, file string, source []byte) (client.Workflow, error) {
+func (c workflowApplyCommand) rehearse(ctx context.Context, s *session, source []byte) error {
+	cl, err := s.client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	v, err := cl.Validate(ctx, source)
+	if err != nil {
+		return s.inFile(c.File, err)
+	}
+	s.warn(c.File, v.Warnings)
+	if s.JSON {
+		return s.terminal.json(v)
+	}
+	s.print("%s: valid: %s; nothing was registered", c.File, v.Digest)
+	return nil
+}
+
+// inFile says what is wrong with a definition with file, line and column.
+func (s *session) inFile(file string, err error) error {
+	var p *client.Problem
+	if !errors.As(err, &p) || p.Kind() != "invalid-workflow" || s.JSON {
+		return err
+	}
+	for _, f := range p.Errors {
+		s.say("%s:%d:%d: %s%s", file, f.Line, f.Column, printable(sentence(f.Detail, f.Remedy)), excerpt(f.Excerpt))
+	}
+	return silently(exitInvalid)
+}
+
+func (s *session) warn(file string, warnings []client.Fault) {
+	for _, f := range warnings {
+		if !s.JSON {
+			s.say("%s:%d:%d: %s (warning)", file, f.Line, f.Column, printable(sentence(f.Detail, f.Remedy)))
+		}
+	}
+}
+
+// apply registers a definition.
+func (s *session) apply(ctx context.Context, file string, p client.Publication) (client.Workflow, error) {
 	c, err := s.client()
 	if err != nil {
 		return client.Workflow{}, err
 	}
 	defer c.Close()
-	w, err := c.Publish(ctx, client.Publication{Source: source})
-	var p *client.Problem
-	if errors.As(err, &p) && p.Kind() == "invalid-workflow" && !s.JSON {
-		for _, f := range p.Errors {
-			s.say("%s:%d:%d: %s%s", file, f.Line, f.Column, printable(sentence(f.Detail, f.Remedy)), excerpt(f.Excerpt))
-		}
-		return w, silently(exitInvalid)
-	}
+	w, err := c.Publish(ctx, p)
 	if err != nil {
-		return w, err
+		return w, s.inFile(file, err)
 	}
-	for _, f := range w.Warnings {
-		s.say("%s:%d:%d: %s (warning)", file, f.Line, f.Column, printable(sentence(f.Detail, f.Remedy)))
-	}
+	s.warn(file, w.Warnings)
 	return w, nil
 }
 
@@ -225,11 +260,14 @@ func receipt(r client.Receipt) string {
 }
 
 type workflowListCommand struct {
-	Prefix string `help:"Only names that begin so."`
+	Prefix string `placeholder:"TEXT" help:"Only names that begin so."`
+	Limit  int    `default:"0" help:"At most so many; 0 is all."`
 }
 
 // Help shows an example.
-func (workflowListCommand) Help() string { return "Example:\n\n    custody workflow list --json" }
+func (workflowListCommand) Help() string {
+	return "Example:\n\n    custody --as alice workflow list --prefix contract"
+}
 
 // Run lists the workflows.
 func (c workflowListCommand) Run(ctx context.Context, s *session) error {
@@ -238,14 +276,122 @@ func (c workflowListCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
-	return list(s, cl.Workflows(ctx, c.Prefix), 0, func(w client.Workflow) string {
-		return pad(w.Name, 28) + "  " + w.Digest[:min(len(w.Digest), 19)] + "  " + oneLine(w.Description)
-	})
+	return list(s, cl.Workflows(ctx, c.Prefix), c.Limit, []column{{name: "name", firm: true}, {name: "version"}, {name: "registered"}, {name: "description", loose: true}},
+		func(w client.Workflow) []cell {
+			return cells(w.Name, s.digest(w.Digest), s.when(w.CreatedAt.Time), w.Description)
+		})
+}
+
+// digest is a digest for a table: on a terminal so much of it as --digest needs.
+func (s *session) digest(digest string) string {
+	if s.width(s.out) == 0 {
+		return digest
+	}
+	return digest[:min(len(digest), len("sha256:")+12)]
+}
+
+type workflowVersionsCommand struct {
+	Name  string `arg:"" complete:"workflow" help:"Name of the workflow."`
+	Limit int    `default:"50" help:"At most so many; 0 is all."`
+}
+
+// Help shows an example.
+func (workflowVersionsCommand) Help() string {
+	return "Example:\n\n    custody --as erin workflow versions contract-review"
+}
+
+// Run lists the versions.
+func (c workflowVersionsCommand) Run(ctx context.Context, s *session) error {
+	cl, err := s.client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	return list(s, cl.WorkflowVersions(ctx, c.Name), c.Limit, []column{{name: "version", firm: true}, {name: "current"}, {name: "registered"}, {name: "author", isID: true}},
+		func(w client.Workflow) []cell {
+			return cells(s.digest(w.Digest), map[bool]string{true: "current"}[w.Current], s.when(w.CreatedAt.Time), w.Author)
+		})
+}
+
+type workflowUseCommand struct {
+	Name    string `arg:"" complete:"workflow" help:"Name of the workflow."`
+	Digest  string `arg:"" complete:"version" help:"The version, sha256:…, or how its digest begins."`
+	IfMatch string `name:"if-match" placeholder:"SHA256" help:"Only if this is the current version now."`
+	DryRun  bool   `name:"dry-run" help:"Check everything, change nothing."`
+}
+
+// Help shows an example.
+func (workflowUseCommand) Help() string {
+	return "Example:\n\n    custody --as erin workflow use contract-review sha256:3f5c0a\n\nIt needs the role author. Runs under way keep the version that they began with."
+}
+
+// Run chooses the version.
+func (c workflowUseCommand) Run(ctx context.Context, s *session) error {
+	cl, err := s.client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	digest, err := versionOf(ctx, cl, c.Name, c.Digest)
+	if err != nil {
+		return err
+	}
+	if c.IfMatch, err = versionOf(ctx, cl, c.Name, c.IfMatch); err != nil {
+		return err
+	}
+	if c.DryRun {
+		w, err := cl.MayChoose(ctx, c.Name, digest, c.IfMatch)
+		if err != nil {
+			return err
+		}
+		return s.rehearsed(w, "The version would be made current; nothing was changed.")
+	}
+	w, err := cl.Choose(ctx, c.Name, digest, c.IfMatch)
+	if err != nil || s.JSON {
+		return s.result(w, err)
+	}
+	s.print("%s  %s  now current", w.Name, w.Digest)
+	if w.Receipt != nil {
+		s.print("receipt  %s", receipt(*w.Receipt))
+	}
+	return nil
+}
+
+const (
+	wholeDigest = len("sha256:") + 64
+	leastDigest = 6 // hex digits that may stand for a whole digest
+)
+
+// versionOf completes a digest of which only the beginning was given.
+func versionOf(ctx context.Context, cl *client.Client, name, digest string) (string, error) {
+	if digest == "" || len(digest) == wholeDigest {
+		return digest, nil
+	}
+	begin := "sha256:" + strings.TrimPrefix(digest, "sha256:")
+	if len(begin) < len("sha256:")+leastDigest {
+		return "", usage("a version is sha256: and 64 hex digits, or at least the first %d of them", leastDigest)
+	}
+	found := ""
+	for w, err := range cl.WorkflowVersions(ctx, name) {
+		switch {
+		case err != nil:
+			return "", err
+		case !strings.HasPrefix(w.Digest, begin):
+		case found != "":
+			return "", usage("several versions of %s begin so: give more digits", name)
+		default:
+			found = w.Digest
+		}
+	}
+	if found == "" {
+		return "", failed(exitNotFound, "no version of %s begins so: custody workflow versions %s", name, name)
+	}
+	return found, nil
 }
 
 type workflowGetCommand struct {
-	Name   string `arg:"" help:"Name of the workflow."`
-	Digest string `help:"An older version; else the current one."`
+	Name   string `arg:"" complete:"workflow" help:"Name of the workflow."`
+	Digest string `placeholder:"SHA256" help:"An older version, sha256:…, or how its digest begins; else the current one."`
 	Source bool   `help:"The text as it was registered."`
 }
 
@@ -261,13 +407,11 @@ func (c workflowGetCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer cl.Close()
-	if c.Source {
-		text, err := cl.WorkflowSource(ctx, c.Name, c.Digest)
-		if err != nil {
-			return err
-		}
-		_, err = s.out.Write(text)
+	if c.Digest, err = versionOf(ctx, cl, c.Name, c.Digest); err != nil {
 		return err
+	}
+	if c.Source {
+		return s.text(cl.WorkflowSource(ctx, c.Name, c.Digest))
 	}
 	w, err := cl.Workflow(ctx, c.Name, c.Digest)
 	if err != nil || s.JSON {
@@ -277,7 +421,7 @@ func (c workflowGetCommand) Run(ctx context.Context, s *session) error {
 	s.print("digest       %s%s", w.Digest, map[bool]string{true: "  (current)"}[w.Current])
 	s.print("description  %s", oneLine(w.Description))
 	s.print("author       %s", w.Author)
-	s.print("created      %s", w.CreatedAt.Format(clock))
+	s.print("registered   %s", s.since(w.CreatedAt.Time))
 	if w.Requires != nil {
 		s.print("requires     %s", cmp.Or(strings.Join(w.Requires.Roles, ", "), "-")+map[bool]string{true: ", second factor"}[w.Requires.MFA])
 	}
@@ -285,4 +429,16 @@ func (c workflowGetCommand) Run(ctx context.Context, s *session) error {
 		s.print("step         %s  %s", pad(step.ID, 20), step.Uses)
 	}
 	return nil
+}
+
+// text writes text of others: as it is for programs, harmless on a terminal.
+func (s *session) text(text []byte, err error) error {
+	if err != nil {
+		return err
+	}
+	if s.width(s.out) > 0 {
+		text = []byte(printable(string(text)))
+	}
+	_, err = s.out.Write(text)
+	return err
 }
