@@ -147,7 +147,11 @@ on conflict (stream) do update set seq = excluded.seq, head = excluded.head`, h.
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
 	}
-	return receipts, tx.Commit(ctx)
+	if err := tx.Commit(ctx); err != nil {
+		return nil, err
+	}
+	l.db.meter(rows)
+	return receipts, nil
 }
 
 func (l *lane) ready(ctx context.Context) (err error) {

@@ -56,13 +56,19 @@ type result struct {
 // start makes the request. The goroutine holds no connection and no lock, and
 // sends exactly one result.
 func (c *call) start(d *driver) {
-	ctx, cancel := context.WithCancel(d.e.stop)
+	ctx, cancel := context.WithCancel(d.under)
 	c.cancel = cancel
-	results := d.results
+	results, tracer := d.results, d.e.cfg.Tracer
 	id := steps.CallID{Run: d.id.Name("run"), Key: d.keyOf(c.step), Call: c.id.Name("call"), Attempt: c.attempt}
 	pipeline := d.e.cfg.Pipeline
+	w := d.work(WorkStep)
+	w.Step, w.Uses, w.Attempt, w.Call = d.def.Steps[c.step].ID, d.def.Steps[c.step].Uses, c.attempt, c.id
+	if c.judging != nil {
+		w.Part, w.Call = WorkJudge, c.judging.id
+	}
 	d.e.callers.run(d.e.stop, func() {
 		defer cancel()
+		ctx := tracer.Begin(ctx, w)
 		r := result{call: c}
 		defer func() {
 			// A runner's panic ends in the pipeline. This one is a guard's: it must
@@ -72,6 +78,7 @@ func (c *call) start(d *driver) {
 					Code: steps.CodePanic, Detail: "the answer could not be checked", Use: r.use, Err: &steps.Panic{Stack: debug.Stack()},
 				}}
 			}
+			tracer.End(ctx, w, r.ended())
 			results <- r
 		}()
 		if c.judging == nil {
