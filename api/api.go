@@ -34,6 +34,11 @@ type Config struct {
 	// details are public.
 	Ready func(ctx context.Context) []Check
 	Log   *slog.Logger
+	// Observer is told of requests; nil: nobody.
+	Observer Observer
+	// Metrics answers /metrics in the text format of Prometheus; nil: there is no
+	// such route.
+	Metrics http.Handler
 }
 
 func (c *Config) validate() error {
@@ -52,6 +57,9 @@ func (c *Config) validate() error {
 	c.URL = strings.TrimSuffix(c.URL, "/")
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
 	}
 	return nil
 }
@@ -87,6 +95,7 @@ func New(cfg Config) (*API, error) {
 	a.router.NotFound(a.notFound)
 	a.router.MethodNotAllowed(a.methodNotAllowed)
 	a.huma = newHuma(a.router, cfg)
+	a.huma.UseMiddleware(routed)
 	a.routes()
 	if err := a.declared(); err != nil {
 		return nil, err
@@ -94,7 +103,7 @@ func New(cfg Config) (*API, error) {
 	if err := a.spec.make(a.huma.OpenAPI()); err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
 	}
-	a.handler = a.recovering(a.identifying(a.securing(a.authenticating(a.limiting(a.router)))))
+	a.handler = a.observing(a.recovering(a.identifying(a.securing(a.authenticating(a.limiting(a.router))))))
 	return a, nil
 }
 
@@ -111,6 +120,7 @@ func (a *API) Spec() []byte { return a.spec.json }
 // routes registers every operation.
 func (a *API) routes() {
 	a.systemRoutes()
+	a.metricsRoutes()
 	a.principalRoutes()
 	a.workflowRoutes()
 	a.runRoutes()

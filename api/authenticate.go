@@ -20,12 +20,13 @@ func (a *API) authenticating(next http.Handler) http.Handler {
 		case a.public[path]:
 			next.ServeHTTP(w, r)
 			return
-		case path != "/v1" && !strings.HasPrefix(path, "/v1/"):
+		case path != "/v1" && !strings.HasPrefix(path, "/v1/") && (path != metricsPath || a.cfg.Metrics == nil):
 			a.notFound(w, r) // whatever the router would make of such a path
 			return
 		}
 		x := exchangeOf(r.Context())
 		who, err := a.verify(r.Context(), r.Header.Values("Authorization"), x.id)
+		a.cfg.Observer.SignedIn(reason(err))
 		if err != nil {
 			writeProblem(w, r, a.problemOf(r.Context(), x, err))
 			return
