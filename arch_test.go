@@ -59,7 +59,8 @@ func packages() map[string]row {
 		"steps/kinds":     {layer: 4},
 		"workflow/engine": {layer: 4},
 
-		"api": {layer: 5},
+		"api":                {layer: 5},
+		"internal/telemetry": {layer: 5, only: []string{""}},
 
 		"": {layer: 6}, // custody: the wiring
 
@@ -91,10 +92,12 @@ func libraries() []library {
 		{prefix: "github.com/jackc/pgx/v5", homes: []string{"store", "store/localpg", "store/storetest", "migrations", "workflow/engine", "internal/bench"}, tests: true},
 		{prefix: "github.com/jackc/pgx/v5/", homes: []string{"store", "store/localpg", "store/storetest", "migrations", "internal/bench"}, tests: true},
 		{prefix: "github.com/pressly/goose/v3", homes: []string{"migrations"}},
+		{prefix: "github.com/prometheus/client_golang", homes: []string{"internal/telemetry"}},
 		{prefix: "github.com/riverqueue/river", homes: []string{"workflow/engine", "migrations", "internal/bench"}},
 		{prefix: "github.com/santhosh-tekuri/jsonschema/v6", homes: []string{"workflow"}, tests: true},
 		{prefix: "github.com/tmc/langchaingo", homes: []string{"steps/model"}},
 		{prefix: "github.com/ulikunitz/xz", homes: []string{"store/localpg"}},
+		{prefix: "go.opentelemetry.io", homes: []string{"internal/telemetry"}, tests: true},
 		{prefix: "golang.org/x/text", homes: []string{"security/guard"}},
 
 		// goose speaks it, and the demo's attacker, who comes in behind our back.

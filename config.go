@@ -25,7 +25,8 @@ import (
 type Config struct {
 	DatabaseURL string // PostgreSQL; an account that may make the schema is needed by migrations only
 	Listen      string // address of the API; default 127.0.0.1:8080
-	// MetricsListen answers /livez and /readyz on an address of their own.
+	// MetricsListen answers /metrics, /livez and /readyz on an address of their
+	// own, without a token and without TLS.
 	MetricsListen string
 	// InsecureHTTP serves plain HTTP, on loopback only. Without it TLSCert and
 	// TLSKey are needed: files, reread when they change.
@@ -46,6 +47,8 @@ type Config struct {
 	Workers int           // runs driven at the same time; default 5,000
 	Drain   time.Duration // how long Run takes to end; default 30 s
 	Log     *slog.Logger  // default: nothing is logged
+	// Telemetry sends traces and metrics; default: nowhere.
+	Telemetry Telemetry
 }
 
 // Limits are those of the configuration file. This release reads and does not
@@ -110,6 +113,10 @@ func Load(env func(string) string, path string) (Config, error) {
 		if err := c.read(path); err != nil {
 			return Config{}, err
 		}
+	}
+	var err error
+	if c.Telemetry, err = telemetryOf(env); err != nil {
+		return Config{}, err
 	}
 	if is, ok := issuerOf(env); ok {
 		// Everything that speaks of one issuer without a file replaces the file's.
@@ -218,6 +225,9 @@ func (c *Config) validate() error {
 		}
 	}
 	if err := c.validateListen(); err != nil {
+		return err
+	}
+	if err := c.Telemetry.validate(); err != nil {
 		return err
 	}
 	if c.Drain < 0 || c.Workers < 0 {
