@@ -105,6 +105,7 @@ func libraries() []library {
 		{prefix: "github.com/go-json-experiment/json", tests: true},
 		{prefix: "github.com/google/go-cmp", tests: true},
 		{prefix: "github.com/gowebpki/jcs", tests: true},
+		{prefix: "google.golang.org/protobuf", tests: true},
 		{prefix: "pgregory.net/rapid", tests: true},
 	}
 }

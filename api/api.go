@@ -36,8 +36,7 @@ type Config struct {
 	Log   *slog.Logger
 	// Observer is told of requests; nil: nobody.
 	Observer Observer
-	// Metrics answers /metrics in the text format of Prometheus; nil: there is no
-	// such route.
+	// Metrics answers /metrics in the text format of Prometheus; nil: a 404.
 	Metrics http.Handler
 }
 

@@ -48,6 +48,15 @@ func exchangeOf(ctx context.Context) *exchange {
 	return &exchange{}
 }
 
+// enter begins the exchange, unless it has begun.
+func enter(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) {
+	if x, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
+		return x, r
+	}
+	x := &exchange{ResponseWriter: w, path: r.URL.Path}
+	return x, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+}
+
 // WriteHeader implements http.ResponseWriter.
 func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 {
@@ -71,7 +80,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 // nothing. Once the answer has begun the connection is cut instead.
 func (a *API) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := exchangeOf(r.Context())
+		x, r := enter(w, r)
 		defer func() {
 			v := recover()
 			if v == nil {

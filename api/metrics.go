@@ -8,15 +8,12 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/custodyhq/custody/security/policy"
+	"github.com/custodyhq/custody/store"
 )
 
 const metricsPath = "/metrics"
 
-// metricsRoutes registers the metrics, if there are any to show.
 func (a *API) metricsRoutes() {
-	if a.cfg.Metrics == nil {
-		return
-	}
 	register(a, operation{
 		method: http.MethodGet, path: metricsPath, id: "getMetrics", who: action(policy.MetricsRead),
 		summary: "Metrics of this process in the text format of Prometheus, without ids and content",
@@ -27,6 +24,9 @@ func (a *API) metricsRoutes() {
 func (a *API) getMetrics(ctx context.Context, c caller, _ *struct{}) (*raw, error) {
 	if err := a.allow(ctx, c, policy.MetricsRead, policy.Target{Tenant: c.Tenant}, "metrics"); err != nil {
 		return nil, err
+	}
+	if a.cfg.Metrics == nil {
+		return nil, store.ErrNotFound
 	}
 	return &raw{Body: func(h huma.Context) {
 		r, w := humachi.Unwrap(h)

@@ -50,8 +50,8 @@ func (a *API) observing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began, method := time.Now(), methodOf(r.Method)
 		ctx, trace := a.cfg.Observer.Asked(r.Context(), method, r.Header.Get("Traceparent"))
-		x := &exchange{ResponseWriter: w, path: r.URL.Path, trace: trace}
-		ctx = context.WithValue(ctx, exchangeKey{}, x)
+		x, r := enter(w, r.WithContext(ctx))
+		x.trace = trace
 		ended := false
 		defer func() {
 			status := x.status
@@ -62,11 +62,11 @@ func (a *API) observing(next http.Handler) http.Handler {
 				status = http.StatusInternalServerError
 			}
 			took := time.Since(began)
-			a.cfg.Observer.Answered(ctx, method, x.route, status, x.run, took)
-			a.cfg.Log.DebugContext(ctx, "a request was answered", slog.String("request", x.id), slog.String("method", method),
+			a.cfg.Observer.Answered(r.Context(), method, x.route, status, x.run, took)
+			a.cfg.Log.DebugContext(r.Context(), "a request was answered", slog.String("request", x.id), slog.String("method", method),
 				slog.String("route", x.route), slog.Int("status", status), slog.Duration("took", took))
 		}()
-		next.ServeHTTP(x, r.WithContext(ctx))
+		next.ServeHTTP(x, r)
 		ended = true
 	})
 }

@@ -141,6 +141,9 @@ func (l *Locked) Append(f audit.Fact) Receipt {
 // would call the latter altered.
 func (e *row) copies(f *audit.Fact) {
 	e.code, e.state, e.findings = f.Code, f.State, f.Findings
+	if e.code == "" && f.Decision != nil && len(f.Decision.Missing) > 0 {
+		e.code = f.Decision.Missing[0]
+	}
 	e.tenant, e.action, e.outcome, e.step, e.actor, e.naming = f.Tenant, string(f.Action), f.Outcome, f.Step, f.Actor, f.Name
 	if plain(e.tenant) && plain(e.action) && plain(e.outcome) && plain(e.step) && plain(e.actor) && plain(e.naming) {
 		return

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
@@ -101,13 +102,14 @@ func (t *Telemetry) makeMeters(ctx context.Context, cfg Config, about *resource.
 	if err != nil {
 		return fmt.Errorf("prometheus: %w", err)
 	}
-	options := []metric.Option{metric.WithResource(about), metric.WithReader(pull)}
+	// Exemplars would put the ids of runs, which are those of their traces, into metrics.
+	options := []metric.Option{metric.WithResource(about), metric.WithReader(pull), metric.WithExemplarFilter(exemplar.AlwaysOffFilter)}
 	if cfg.Metrics != "" {
 		push, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(cfg.Metrics))
 		if err != nil {
 			return fmt.Errorf("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: %w", err)
 		}
-		options = append(options, metric.WithReader(metric.NewPeriodicReader(&metricValve{Exporter: push, log: cfg.Log})))
+		options = append(options, metric.WithReader(metric.NewPeriodicReader(&metricValve{Exporter: push, health: health{log: cfg.Log, what: "metrics"}})))
 	}
 	t.meters = metric.NewMeterProvider(options...)
 	return nil

@@ -80,14 +80,12 @@ func (s *spanValve) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySp
 // report, because counts are cumulative.
 type metricValve struct {
 	metric.Exporter
-	log    *slog.Logger
-	health health
+	health
 }
 
 // Export implements metric.Exporter.
 func (m *metricValve) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
-	m.health.log, m.health.what = m.log, "metrics"
-	m.health.note(ctx, m.Exporter.Export(ctx, rm))
+	m.note(ctx, m.Exporter.Export(ctx, rm))
 	return nil
 }
 

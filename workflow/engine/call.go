@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -186,9 +187,12 @@ func (d *driver) endError(m *move, c *call, r result) *move {
 
 // logError keeps what an operator needs and the ledger must not hold.
 func (d *driver) logError(c *call, e *steps.Error) {
-	attrs := []any{"run", d.id.Name("run"), "step", d.def.Steps[c.step].ID, "attempt", c.attempt, "code", e.Code, "unknown", e.Unknown}
+	attrs := []any{
+		slog.String("run", d.id.Name("run")), slog.String("step", d.def.Steps[c.step].ID), slog.Int("attempt", c.attempt),
+		slog.String("code", e.Code), slog.Bool("unknown", e.Unknown),
+	}
 	if p, ok := errorAs[*steps.Panic](e); ok {
-		attrs = append(attrs, "stack", string(p.Stack))
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
 	d.e.cfg.Log.Info("a call did not succeed", attrs...)
 }
