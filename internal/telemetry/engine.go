@@ -6,12 +6,16 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/workflow/engine"
 )
 
 // Begin begins the span of a piece of work (engine.Tracer). Without traces it
 // costs nothing.
 func (t *Telemetry) Begin(ctx context.Context, w engine.Work) context.Context {
+	if w.Part == engine.WorkDrive {
+		t.prepare(ctx, w.Workflow)
+	}
 	if t.tracer == nil {
 		return ctx
 	}
@@ -51,4 +55,19 @@ func (t *Telemetry) End(ctx context.Context, w engine.Work, o engine.Outcome) {
 		span.AddEvent("approval.waiting", trace.WithAttributes(stepName.String(step)))
 	}
 	ended(span, o.Outcome, o.Code)
+}
+
+// prepare begins, at zero, what alerts look for in a workflow: the rise of a
+// series that begins at one is not seen.
+func (t *Telemetry) prepare(ctx context.Context, workflow string) {
+	if !t.prepared.first(workflow) {
+		return
+	}
+	flow := t.workflows.of(workflow)
+	for _, outcome := range []string{"denied", "blocked", "withheld", "unknown"} {
+		t.stopped.to.Add(ctx, 0, t.stopped.by.of(labels{outcome, flow}).add...)
+	}
+	for _, verdict := range []string{security.Block, security.Withhold} {
+		t.findings.to.Add(ctx, 0, t.findings.by.of(labels{"injection", verdict, flow}).add...)
+	}
 }

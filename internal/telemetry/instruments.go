@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -33,6 +34,7 @@ type clock struct {
 // somebody asks is in levels.go.
 type instruments struct {
 	workflows, models, kinds, codes names
+	prepared                        names // workflows whose series have begun
 
 	requests, signIns                          counter
 	entries, denials, stopped, findings        counter
@@ -81,5 +83,18 @@ func newInstruments(m metric.Meter) (*instruments, error) {
 	var err error
 	i.cost, err = m.Float64Counter("custody.prompts.cost.dollars", metric.WithDescription("cost of model calls whose price is configured"))
 	i.costBy = newSeries("workflow", "model", "part")
-	return i, errors.Join(append(errs, err)...)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, err
+	}
+	i.begin()
+	return i, nil
+}
+
+// begin begins, at zero, what alerts look for.
+func (i *instruments) begin() {
+	ctx := context.Background()
+	i.recovered.to.Add(ctx, 0, i.recovered.by.of(labels{}).add...)
+	for _, outcome := range []string{"exported", "failed", "dropped"} {
+		i.spans.to.Add(ctx, 0, i.spans.by.of(labels{outcome}).add...)
+	}
 }

@@ -88,3 +88,12 @@ func (n *names) of(name string) string {
 	n.seen[name] = true
 	return name
 }
+
+// first reports whether the name was never seen before, and still has a place of
+// its own.
+func (n *names) first(name string) bool {
+	n.mu.RLock()
+	known := n.seen[name]
+	n.mu.RUnlock()
+	return !known && n.of(name) == name && name != ""
+}

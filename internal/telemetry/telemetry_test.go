@@ -312,10 +312,3 @@ func TestALineUnderASpanNamesItsTrace(t *testing.T) {
 		t.Error(b.String())
 	}
 }
-
-// The dump of every metric, for whoever writes the tables: go test -run Dump -v.
-func TestDump(t *testing.T) {
-	for name, f := range families(scrape(t, eventful(t))) {
-		t.Log("DUMP", name, f.kind, f.labels)
-	}
-}
