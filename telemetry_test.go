@@ -448,3 +448,53 @@ func (r *review) ids(t *testing.T) {
 		t.Error("the expression finds no id where there are some")
 	}
 }
+
+func TestTheStandardVariablesSayWhereTelemetryGoes(t *testing.T) {
+	t.Parallel()
+	const base = "http://collector:4318"
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want Telemetry
+		bad  string
+	}{
+		"nothing": {},
+		"one endpoint": {
+			env:  map[string]string{envOTLP: base + "/", envSampler: "traceidratio", envSamplerArg: "0.1"},
+			want: Telemetry{Traces: base + "/v1/traces", Metrics: base + "/v1/metrics", Sampler: "traceidratio", Ratio: "0.1"},
+		},
+		"one signal's own":  {env: map[string]string{envOTLPTraces: "https://x/y"}, want: Telemetry{Traces: "https://x/y"}},
+		"a signal off":      {env: map[string]string{envOTLP: base, envMetricsOut: "none"}, want: Telemetry{Traces: base + "/v1/traces"}},
+		"all off":           {env: map[string]string{envOTLP: base, envDisabled: "TRUE"}},
+		"protobuf":          {env: map[string]string{envOTLP: base, envOTLPProtocol: "http/protobuf", envTraces: "none"}, want: Telemetry{Metrics: base + "/v1/metrics"}},
+		"gRPC":              {env: map[string]string{envOTLP: base, envOTLPProtocol: "grpc"}, bad: envOTLPProtocol},
+		"gRPC for somebody": {env: map[string]string{envOTLPProtocol: "grpc"}},
+	} {
+		got, err := telemetryOf(func(name string) string { return c.env[name] })
+		if (c.bad == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.bad) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s:\n%s", name, d)
+		}
+	}
+	if err := (Telemetry{Traces: "collector:4318/secret"}).validate(); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a URL that is none: %v", err)
+	}
+}
+
+func TestACollectorThatIsAwayChangesNothing(t *testing.T) {
+	t.Parallel()
+	cfg, idp := site(t)
+	cfg.Telemetry = Telemetry{Traces: "http://127.0.0.1:1/v1/traces", Metrics: "http://127.0.0.1:1/v1/metrics"}
+	cfg.Funcs = []kinds.Func{{Name: "shout", Version: "1", Run: func(context.Context, map[string]any, kinds.FuncCall) (any, error) {
+		return map[string]any{"text": "A"}, nil
+	}}}
+	address := serving(t, cfg)
+	_, err := as(t, address, idp, "erin").Publish(t.Context(), client.Publication{Source: []byte(shout)})
+	must(t, err)
+	r, err := as(t, address, idp, "alice").Submit(t.Context(), client.Submission{Workflow: "shout", Input: json.RawMessage(`{"text": "a"}`), Wait: 20 * time.Second})
+	must(t, err)
+	if r.State != "succeeded" {
+		t.Errorf("%s %+v", r.State, r.Reason)
+	}
+}

@@ -153,7 +153,7 @@ func TestEveryAlertCanFireAndHasItsLineOfWhatToDo(t *testing.T) {
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
 			names = append(names, r.Alert)
-			if bad := unknown(r.Expr, have); len(bad) > 0 || r.Annotations["summary"] == "" || r.Labels["severity"] == "" {
+			if bad := unknown(r.Expr, have); len(bad) > 0 || len(r.Annotations) != 1 || r.Annotations["summary"] == "" || r.Labels["severity"] == "" {
 				t.Errorf("%s: %v %v %v", r.Alert, bad, r.Labels, r.Annotations)
 			}
 		}
