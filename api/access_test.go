@@ -66,6 +66,7 @@ func table(run, waiting, apr, hash string) []row {
 		{"GET", "/v1/audit/bundle?all=true", "", map[string]int{"audrey": 200}, 403},
 		{"GET", "/v1/me", "", nil, 200},
 		{"GET", "/v1/status", "", map[string]int{"oscar": 200}, 403},
+		{"GET", "/metrics", "", map[string]int{"oscar": 404}, 403}, // there are none here
 		{"GET", "/v1/nothing", "", nil, 404},
 		{"DELETE", "/v1/runs", "", nil, 405},
 		{"GET", "/v1/runs/nonsense", "", nil, 404},

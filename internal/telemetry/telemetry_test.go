@@ -300,7 +300,7 @@ func TestWordsOfTheOtherSideAreNotContent(t *testing.T) {
 func TestALineUnderASpanNamesItsTrace(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	log := slog.New(LogHandler(slog.NewTextHandler(&b, nil))).With("component", "x")
+	log := slog.New(LogHandler(slog.NewTextHandler(&b, nil))).With(slog.String("component", "x"))
 	log.Info("outside")
 	if strings.Contains(b.String(), "trace_id") {
 		t.Error(b.String())
