@@ -63,8 +63,10 @@ func (a *API) observing(next http.Handler) http.Handler {
 			}
 			took := time.Since(began)
 			a.cfg.Observer.Answered(r.Context(), method, x.route, status, x.run, took)
-			a.cfg.Log.DebugContext(r.Context(), "a request was answered", slog.String("request", x.id), slog.String("method", method),
-				slog.String("route", x.route), slog.Int("status", status), slog.Duration("took", took))
+			if a.cfg.Log.Enabled(r.Context(), slog.LevelDebug) { // else its attributes are not worth making
+				a.cfg.Log.DebugContext(r.Context(), "a request was answered", slog.String("request", x.id), slog.String("method", method),
+					slog.String("route", x.route), slog.Int("status", status), slog.Duration("took", took))
+			}
 		}()
 		next.ServeHTTP(x, r)
 		ended = true

@@ -173,4 +173,7 @@ func TestEveryAlertCanFireAndHasItsLineOfWhatToDo(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), tool, "check", "rules", path).CombinedOutput(); err != nil {
 		t.Errorf("promtool: %v\n%s", err, out)
 	}
+	if out, err := exec.CommandContext(t.Context(), tool, "test", "rules", "testdata/alerts.yaml").CombinedOutput(); err != nil {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
 }
