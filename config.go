@@ -40,15 +40,14 @@ type Config struct {
 	Judge           string                 // alias of the second model; empty: rules only
 	Connections     map[string]kinds.Connection
 	Limits          Limits
-	Production      bool // CUSTODY_ENV=production: no plain HTTP, no development provider
+	Telemetry       Telemetry // where traces and metrics go; default: nowhere
+	Production      bool      // CUSTODY_ENV=production: no plain HTTP, no development provider
 	// Funcs are Go functions that workflows may use as kinds of step.
 	Funcs   []kinds.Func
 	Version string        // of the program, in the ledger and in the list of processes
 	Workers int           // runs driven at the same time; default 5,000
 	Drain   time.Duration // how long Run takes to end; default 30 s
 	Log     *slog.Logger  // default: nothing is logged
-	// Telemetry sends traces and metrics; default: nowhere.
-	Telemetry Telemetry
 }
 
 // Limits are those of the configuration file. This release reads and does not

@@ -33,6 +33,7 @@ import (
 // A Custody is one process of an installation. It is safe for concurrent use.
 type Custody struct {
 	cfg    Config
+	watch  *telemetry.Telemetry
 	keys   *Keys
 	models *model.Models
 	set    *kinds.Set
@@ -40,7 +41,6 @@ type Custody struct {
 	engine *engine.Engine
 	verify *oidc.Verifier
 	api    *api.API
-	watch  *telemetry.Telemetry
 	close  sync.Once
 }
 
@@ -133,8 +133,9 @@ func (c *Custody) assemble(ctx context.Context) error {
 		issuers[i] = is.Issuer
 	}
 	c.api, err = api.New(api.Config{
+		Observer: c.watch, Metrics: c.watch.Handler(),
 		Engine: c.engine, Store: c.db, Verifier: c.verify, URL: c.cfg.URL, Issuers: issuers, Version: c.cfg.Version,
-		Ready: c.ready, Log: c.component("api"), Observer: c.watch, Metrics: c.watch.Handler(),
+		Ready: c.ready, Log: c.cfg.Log,
 	})
 	return err
 }

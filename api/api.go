@@ -57,6 +57,7 @@ func (c *Config) validate() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Log = c.Log.With(slog.String("component", "api"))
 	if c.Observer == nil {
 		c.Observer = unobserved{}
 	}

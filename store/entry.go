@@ -57,6 +57,7 @@ type lane struct {
 	conn  *pgx.Conn
 	heads map[string]*controlHead // by tenant
 	buf   []byte
+	wrote []row // by the last batch, for the meter
 }
 
 type controlHead struct {
@@ -101,10 +102,12 @@ func (l *lane) run(ctx context.Context) {
 // about requests that were refused.
 func (l *lane) commit(ctx context.Context, batch []*fact) ([]Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer func() { l.db.meter(l.wrote); l.wrote = nil }()
 	defer cancel()
 	receipts, err := l.try(ctx, batch)
 	if err != nil {
 		l.heads = nil
+		l.wrote = nil // it may not be there
 		if l.conn != nil {
 			_ = l.conn.Close(ctx)
 		}
@@ -144,14 +147,11 @@ func (l *lane) try(ctx context.Context, batch []*fact) ([]Receipt, error) {
 on conflict (stream) do update set seq = excluded.seq, head = excluded.head`, h.stream, tenant, h.log, l.db.process, h.seq, h.head[:])
 	}
 	queueEntries(b, rows)
+	l.wrote = rows
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
 	}
-	if err := tx.Commit(ctx); err != nil {
-		return nil, err
-	}
-	l.db.meter(rows)
-	return receipts, nil
+	return receipts, tx.Commit(ctx)
 }
 
 func (l *lane) ready(ctx context.Context) (err error) {
