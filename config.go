@@ -212,7 +212,7 @@ func (c *Config) validate() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := c.validateDatabase(); err != nil {
+	if err := errors.Join(c.validateDatabase(), c.Telemetry.validate()); err != nil {
 		return err
 	}
 	if len(c.Issuers) == 0 {
@@ -224,9 +224,6 @@ func (c *Config) validate() error {
 		}
 	}
 	if err := c.validateListen(); err != nil {
-		return err
-	}
-	if err := c.Telemetry.validate(); err != nil {
 		return err
 	}
 	if c.Drain < 0 || c.Workers < 0 {

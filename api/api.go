@@ -24,6 +24,9 @@ type Config struct {
 	Engine   *engine.Engine
 	Store    *store.DB
 	Verifier *oidc.Verifier
+	Observer Observer // told of requests; nil: nobody
+	// Metrics answers /metrics in the text format of Prometheus; nil: a 404.
+	Metrics http.Handler
 	// URL is the server's own base URL, as clients reach it, for its metadata.
 	URL string
 	// Issuers are where tokens come from, for the metadata (RFC 9728).
@@ -34,10 +37,6 @@ type Config struct {
 	// details are public.
 	Ready func(ctx context.Context) []Check
 	Log   *slog.Logger
-	// Observer is told of requests; nil: nobody.
-	Observer Observer
-	// Metrics answers /metrics in the text format of Prometheus; nil: a 404.
-	Metrics http.Handler
 }
 
 func (c *Config) validate() error {
@@ -103,7 +102,7 @@ func New(cfg Config) (*API, error) {
 	if err := a.spec.make(a.huma.OpenAPI()); err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
 	}
-	a.handler = a.observing(a.recovering(a.identifying(a.securing(a.authenticating(a.limiting(a.router))))))
+	a.handler = a.recovering(a.identifying(a.securing(a.authenticating(a.limiting(a.router)))))
 	return a, nil
 }
 

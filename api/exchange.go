@@ -48,15 +48,6 @@ func exchangeOf(ctx context.Context) *exchange {
 	return &exchange{}
 }
 
-// enter begins the exchange, unless it has begun.
-func enter(w http.ResponseWriter, r *http.Request) (*exchange, *http.Request) {
-	if x, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
-		return x, r
-	}
-	x := &exchange{ResponseWriter: w, path: r.URL.Path}
-	return x, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-}
-
 // WriteHeader implements http.ResponseWriter.
 func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 {
@@ -76,11 +67,11 @@ func (x *exchange) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-// recovering turns a panic into a 500 that says
+// recovering is the outermost: what it does is observed. It turns a panic into a 500 that says
 // nothing. Once the answer has begun the connection is cut instead.
 func (a *API) recovering(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x, r := enter(w, r)
+	return a.observing(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := exchangeOf(r.Context())
 		defer func() {
 			v := recover()
 			if v == nil {
@@ -97,7 +88,7 @@ func (a *API) recovering(next http.Handler) http.Handler {
 			writeProblem(x, r, newProblem(http.StatusInternalServerError, "internal", "something went wrong; the log knows more under the request id"))
 		}()
 		next.ServeHTTP(x, r)
-	})
+	}))
 }
 
 var (

@@ -50,8 +50,8 @@ func (a *API) observing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began, method := time.Now(), methodOf(r.Method)
 		ctx, trace := a.cfg.Observer.Asked(r.Context(), method, r.Header.Get("Traceparent"))
-		x, r := enter(w, r.WithContext(ctx))
-		x.trace = trace
+		x := &exchange{ResponseWriter: w, path: r.URL.Path, trace: trace}
+		r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 		ended := false
 		defer func() {
 			status := x.status

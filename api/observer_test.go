@@ -71,7 +71,7 @@ func TestEveryRequestIsToldByItsRouteAndNeverByItsPath(t *testing.T) {
 	b.sendToken("nonsense", "GET", "/v1/runs", "")
 	b.send("alice", "BREW", "/v1/runs", "")
 	b.send("", "GET", "/elsewhere", "")
-	b.api.handler = b.api.observing(b.api.recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("sekret") })))
+	b.api.handler = b.api.recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("sekret") }))
 	b.send("", "GET", "/livez", "")
 	n.mu.Lock()
 	defer n.mu.Unlock()
