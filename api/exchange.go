@@ -67,8 +67,9 @@ func (x *exchange) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-// recovering is the outermost: what it does is observed. It turns a panic into a 500 that says
-// nothing. Once the answer has begun the connection is cut instead.
+// recovering is the outermost: what it does is observed. It turns a panic into
+// a 500 that says nothing. Once the answer has begun the connection is cut
+// instead.
 func (a *API) recovering(next http.Handler) http.Handler {
 	return a.observing(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := exchangeOf(r.Context())
