@@ -61,7 +61,8 @@ func packages() map[string]row {
 		"steps/kinds":     {layer: 4},
 		"workflow/engine": {layer: 4},
 
-		"api": {layer: 5},
+		"api":                {layer: 5},
+		"internal/telemetry": {layer: 5, only: []string{""}},
 
 		"": {layer: 6}, // custody: the wiring
 
@@ -93,10 +94,12 @@ func libraries() []library {
 		{prefix: "github.com/jackc/pgx/v5", homes: []string{"store", "store/localpg", "store/storetest", "migrations", "workflow/engine", "internal/bench"}, tests: true},
 		{prefix: "github.com/jackc/pgx/v5/", homes: []string{"store", "store/localpg", "store/storetest", "migrations", "internal/bench"}, tests: true},
 		{prefix: "github.com/pressly/goose/v3", homes: []string{"migrations"}},
+		{prefix: "github.com/prometheus/client_golang", homes: []string{"internal/telemetry"}},
 		{prefix: "github.com/riverqueue/river", homes: []string{"workflow/engine", "migrations", "internal/bench"}},
 		{prefix: "github.com/santhosh-tekuri/jsonschema/v6", homes: []string{"workflow"}, tests: true},
 		{prefix: "github.com/tmc/langchaingo", homes: []string{"steps/model"}},
 		{prefix: "github.com/ulikunitz/xz", homes: []string{"store/localpg"}},
+		{prefix: "go.opentelemetry.io", homes: []string{"internal/telemetry"}, tests: true},
 		{prefix: "golang.org/x/text", homes: []string{"security/guard"}},
 		{prefix: "golang.org/x/term", homes: []string{"cmd/custody"}},
 		{prefix: "golang.org/x/text/width", homes: []string{"cmd/custody"}},
@@ -106,6 +109,7 @@ func libraries() []library {
 		{prefix: "github.com/go-json-experiment/json", tests: true},
 		{prefix: "github.com/google/go-cmp", tests: true},
 		{prefix: "github.com/gowebpki/jcs", tests: true},
+		{prefix: "google.golang.org/protobuf", tests: true},
 		{prefix: "pgregory.net/rapid", tests: true},
 	}
 }

@@ -29,7 +29,8 @@ import (
 type Config struct {
 	DatabaseURL string // PostgreSQL; an account that may make the schema is needed by migrations only
 	Listen      string // address of the API; default 127.0.0.1:8080
-	// MetricsListen answers /livez and /readyz on an address of their own.
+	// MetricsListen answers /metrics, /livez and /readyz on an address of their
+	// own, without a token and without TLS.
 	MetricsListen string
 	// InsecureHTTP serves plain HTTP, on loopback only. Without it TLSCert and
 	// TLSKey are needed: files, reread when they change.
@@ -43,7 +44,8 @@ type Config struct {
 	Judge           string                 // alias of the second model; empty: rules only
 	Connections     map[string]kinds.Connection
 	Limits          Limits
-	Production      bool // CUSTODY_ENV=production: no plain HTTP, no development provider
+	Telemetry       Telemetry // where traces and metrics go; default: nowhere
+	Production      bool      // CUSTODY_ENV=production: no plain HTTP, no development provider
 	// Funcs are Go functions that workflows may use as kinds of step.
 	Funcs   []kinds.Func
 	Version string        // of the program, in the ledger and in the list of processes
@@ -134,6 +136,10 @@ func Load(env func(string) string, path string) (Config, error) {
 		if err := c.read(path); err != nil {
 			return Config{}, err
 		}
+	}
+	var err error
+	if c.Telemetry, err = telemetryOf(env); err != nil {
+		return Config{}, err
 	}
 	if is, ok := issuerOf(env); ok {
 		// Everything that speaks of one issuer without a file replaces the file's.
@@ -288,7 +294,7 @@ func (c *Config) validate() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := c.validateDatabase(); err != nil {
+	if err := errors.Join(c.validateDatabase(), c.Telemetry.validate()); err != nil {
 		return err
 	}
 	if len(c.Issuers) == 0 {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/custodyhq/custody/api"
+	"github.com/custodyhq/custody/internal/telemetry"
 	"github.com/custodyhq/custody/migrations"
 	"github.com/custodyhq/custody/security/guard"
 	"github.com/custodyhq/custody/security/oidc"
@@ -32,6 +33,7 @@ import (
 // A Custody is one process of an installation. It is safe for concurrent use.
 type Custody struct {
 	cfg    Config
+	watch  *telemetry.Telemetry
 	keys   *Keys
 	models *model.Models
 	set    *kinds.Set
@@ -65,11 +67,16 @@ func build(ctx context.Context, cfg Config, away func(*Custody) error) (*Custody
 	if c.keys, err = ReadKeys(cfg.KeyDir); err != nil {
 		return nil, err
 	}
+	if err := c.observe(ctx); err != nil {
+		return nil, err
+	}
 	if c.db, err = c.open(ctx, away); err != nil {
+		c.forget()
 		return nil, err
 	}
 	if err := c.assemble(ctx); err != nil {
 		c.db.Close()
+		c.forget()
 		return nil, err
 	}
 	return c, nil
@@ -99,15 +106,21 @@ func (c *Custody) assemble(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pipeline, err := steps.New(steps.Config{Guard: g, Runners: c.set.Runners(), Judge: c.set.Judge()})
+	pipeline, err := steps.New(steps.Config{
+		Guard: g, Runners: c.watch.Runners(c.set.Runners()), Judge: c.watch.Judge(c.set.Judge(), c.cfg.Judge),
+	})
 	if err != nil {
 		return err
 	}
 	c.engine, err = engine.New(engine.Config{
 		Store: c.db, Pipeline: pipeline, Kinds: c.set.Kinds(), Keys: c.keys.Mandate, Vault: c.keys.Vault,
-		Build: c.cfg.Version, Workers: c.cfg.Workers, Drain: c.cfg.Drain * 5 / 6, Log: c.cfg.Log,
+		Build: c.cfg.Version, Workers: c.cfg.Workers, Drain: c.cfg.Drain * 5 / 6, Log: c.component("engine"),
+		Tracer: c.watch,
 	})
 	if err != nil {
+		return err
+	}
+	if err := c.watch.Watch(c.db, c.engine.Driving); err != nil {
 		return err
 	}
 	if c.verify, err = oidc.New(ctx, oidc.Config{Issuers: c.cfg.Issuers, Subjects: c.db}); err != nil {
@@ -118,6 +131,7 @@ func (c *Custody) assemble(ctx context.Context) error {
 		issuers[i] = is.Issuer
 	}
 	c.api, err = api.New(api.Config{
+		Observer: c.watch, Metrics: c.watch.Handler(),
 		Engine: c.engine, Store: c.db, Verifier: c.verify, URL: c.cfg.URL, Issuers: issuers, Version: c.cfg.Version,
 		Ready: c.ready, Log: c.cfg.Log, Limits: c.limits(),
 	})
@@ -174,7 +188,7 @@ func (c *Custody) connect(ctx context.Context) (*store.DB, error) {
 		return nil, err
 	}
 	return store.Open(ctx, store.Config{
-		URL: c.cfg.DatabaseURL, Origin: c.cfg.Origin, Version: c.cfg.Version, Log: c.cfg.Log,
+		URL: c.cfg.DatabaseURL, Origin: c.cfg.Origin, Version: c.cfg.Version, Log: c.component("store"), Meter: c.watch,
 	}, jobs)
 }
 
@@ -224,5 +238,38 @@ func (c *Custody) Close() {
 		c.db.Close()
 		c.set.Close()
 		c.models.Close()
+		c.forget()
 	})
+}
+
+// observe makes what counts and traces, before there is anything to count.
+func (c *Custody) observe(ctx context.Context) error {
+	c.cfg.Log = slog.New(telemetry.LogHandler(c.cfg.Log.Handler()))
+	to := c.cfg.Telemetry
+	var err error
+	c.watch, err = telemetry.New(ctx, telemetry.Config{
+		Version: c.cfg.Version, Traces: to.Traces, Metrics: to.Metrics, Sampler: to.Sampler, Ratio: to.Ratio, Log: c.component("telemetry"),
+	})
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	return nil
+}
+
+// lastWords is how long the end of a process waits for a collector.
+const lastWords = 3 * time.Second
+
+// forget sends what is left of traces and metrics. Whether they arrive changes
+// nothing.
+func (c *Custody) forget() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	if err := c.watch.Close(ctx); err != nil {
+		c.cfg.Log.WarnContext(ctx, "the last traces and metrics could not be exported")
+	}
+}
+
+// component is the log of one part of the program.
+func (c *Custody) component(name string) *slog.Logger {
+	return c.cfg.Log.With(slog.String("component", name))
 }

@@ -48,7 +48,7 @@ func (c *Custody) Serve(ctx context.Context, listener net.Listener) error {
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
-		servers, listeners = append(servers, c.server(probes(c.api))), append(listeners, metrics)
+		servers, listeners = append(servers, c.server(probes(c.api, c.watch.Handler()))), append(listeners, metrics)
 	}
 	c.introduce(ctx)
 	if err := c.start(ctx); err != nil {
@@ -138,8 +138,9 @@ func (c *Custody) server(h http.Handler) *http.Server {
 }
 
 // probes answers only what a machine that watches needs.
-func probes(h http.Handler) http.Handler {
+func probes(h, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics)
 	mux.Handle("GET /livez", h)
 	mux.Handle("GET /readyz", h)
 	return mux

@@ -385,7 +385,7 @@ func certify(t *testing.T, cfg Config, serial int64) *x509.CertPool {
 
 func TestTheMetricsAddressAnswersProbesOnly(t *testing.T) {
 	t.Parallel()
-	h := probes(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	h := probes(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), http.NotFoundHandler())
 	for path, want := range map[string]int{"/livez": http.StatusTeapot, "/readyz": http.StatusTeapot, "/v1/runs": http.StatusNotFound, "/": http.StatusNotFound} {
 		w := &status{header: http.Header{}}
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)

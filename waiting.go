@@ -68,7 +68,7 @@ func (c *Custody) wait(ctx context.Context) (*waiting, error) {
 			w.stop()
 			return nil, errors.Join(err, plain.Close())
 		}
-		w.serve(c.server(probes(handler)), metrics)
+		w.serve(c.server(probes(handler, c.watch.Handler())), metrics)
 	}
 	c.notify(ctx, nowListening) // it answers, if only that it waits: the manager shall not end it for that
 	return w, nil

@@ -24,6 +24,9 @@ type Config struct {
 	Engine   *engine.Engine
 	Store    *store.DB
 	Verifier *oidc.Verifier
+	Observer Observer // told of requests; nil: nobody
+	// Metrics answers /metrics in the text format of Prometheus; nil: a 404.
+	Metrics http.Handler
 	// URL is the server's own base URL, as clients reach it, for its metadata.
 	URL string
 	// Issuers are where tokens come from, for the metadata (RFC 9728).
@@ -57,6 +60,10 @@ func (c *Config) validate() error {
 	c.URL = strings.TrimSuffix(c.URL, "/")
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Log = c.Log.With(slog.String("component", "api"))
+	if c.Observer == nil {
+		c.Observer = unobserved{}
 	}
 	return nil
 }
@@ -98,6 +105,7 @@ func New(cfg Config) (*API, error) {
 	a.router.NotFound(a.notFound)
 	a.router.MethodNotAllowed(a.methodNotAllowed)
 	a.huma = newHuma(a.router, cfg)
+	a.huma.UseMiddleware(routed)
 	a.routes()
 	a.strict = a.strictParameters()
 	a.describe()
@@ -127,6 +135,7 @@ func (a *API) Spec() []byte { return a.spec.json }
 // routes registers every operation.
 func (a *API) routes() {
 	a.systemRoutes()
+	a.metricsRoutes()
 	a.principalRoutes()
 	a.workflowRoutes()
 	a.runRoutes()

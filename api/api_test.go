@@ -170,7 +170,8 @@ func (b *bench) serve() {
 	if os.Getenv("CUSTODY_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	b.api, err = New(Config{Engine: b.engine, Store: b.db, Verifier: verifier, URL: b.url, Issuers: []string{b.idp.Issuer()}, Version: "test", Log: log})
+	figures := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("custody_up 1\n")) })
+	b.api, err = New(Config{Engine: b.engine, Store: b.db, Verifier: verifier, URL: b.url, Issuers: []string{b.idp.Issuer()}, Version: "test", Log: log, Metrics: figures})
 	must(b.t, err)
 	b.handler.Store(b.api)
 	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.handler.Load().ServeHTTP(w, r) })

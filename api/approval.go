@@ -335,6 +335,7 @@ func (a *API) vote(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	exchangeOf(ctx).run = x.Run
 	if in.Match != "" && !matches(in.Match, quoted(x.Digest)) {
 		return nil, newProblem(http.StatusPreconditionFailed, "precondition-failed", "the approval has another digest: look at what is shown again")
 	}

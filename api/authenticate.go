@@ -12,7 +12,7 @@ import (
 )
 
 // authenticating lets nobody past without a token, except to the public paths
-// and to paths outside /v1 that do not exist. It comes before routing, so that
+// and to paths outside /v1 that do not exist (/metrics does). It comes before routing, so that
 // an unknown id, a malformed body or a wrong method is a 401 as well.
 func (a *API) authenticating(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -20,12 +20,13 @@ func (a *API) authenticating(next http.Handler) http.Handler {
 		case a.public[path]:
 			next.ServeHTTP(w, r)
 			return
-		case path != "/v1" && !strings.HasPrefix(path, "/v1/"):
+		case path != "/v1" && !strings.HasPrefix(path, "/v1/") && path != metricsPath:
 			a.notFound(w, r) // whatever the router would make of such a path
 			return
 		}
 		x := exchangeOf(r.Context())
 		who, err := a.verify(r.Context(), r.Header.Values("Authorization"), x.id)
+		a.cfg.Observer.SignedIn(reason(err))
 		if err != nil {
 			writeProblem(w, r, a.problemOf(r.Context(), x, err))
 			return

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -37,6 +38,9 @@ type exchange struct {
 	path   string
 	who    security.Principal
 	status int // of the answer, 0 as long as there is none
+	route  string
+	run    security.ID // that the request is about
+	trace  string      // traceparent of the answer; may be empty
 }
 
 type exchangeKey struct{}
@@ -68,12 +72,12 @@ func (x *exchange) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-// recovering begins the exchange, and turns a panic into a 500 that says
-// nothing. Once the answer has begun the connection is cut instead.
+// recovering is the outermost: what it does is observed. It turns a panic into
+// a 500 that says nothing. Once the answer has begun the connection is cut
+// instead.
 func (a *API) recovering(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{ResponseWriter: w, path: r.URL.Path}
-		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	return a.observing(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := exchangeOf(r.Context())
 		defer func() {
 			v := recover()
 			if v == nil {
@@ -90,7 +94,7 @@ func (a *API) recovering(next http.Handler) http.Handler {
 			writeProblem(x, r, newProblem(http.StatusInternalServerError, "internal", "something went wrong; the log knows more under the request id"))
 		}()
 		next.ServeHTTP(x, r)
-	})
+	}))
 }
 
 var (
@@ -107,7 +111,7 @@ func (a *API) identifying(next http.Handler) http.Handler {
 			x.id = security.NewID().Name("req")
 		}
 		w.Header().Set("Request-Id", x.id)
-		if trace := r.Header.Get("Traceparent"); traceparent.MatchString(trace) {
+		if trace := cmp.Or(x.trace, r.Header.Get("Traceparent")); traceparent.MatchString(trace) {
 			w.Header().Set("Traceparent", trace)
 		}
 		next.ServeHTTP(w, r)

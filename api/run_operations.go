@@ -106,6 +106,9 @@ func (a *API) started(ctx context.Context, c caller, s engine.Submitted, dryRun 
 	if err != nil {
 		return nil, err
 	}
+	if !dryRun {
+		exchangeOf(ctx).run = s.Run.ID
+	}
 	if s.Receipt.Stream != "" {
 		shown.Receipt = &s.Receipt
 	}
@@ -153,6 +156,7 @@ func (a *API) visible(ctx context.Context, c caller, name string) (store.Run, er
 	if err != nil {
 		return store.Run{}, err
 	}
+	exchangeOf(ctx).run = run.ID
 	return run, a.see(ctx, c, policy.RunRead, targetOf(run), run.Name())
 }
 

@@ -10,7 +10,7 @@ import (
 // database has not been reached: /livez says that the process lives, /readyz
 // that it is not ready, and everything else is a 503 that may be tried again.
 func Waiting() http.Handler {
-	a := &API{cfg: Config{Log: slog.New(slog.DiscardHandler)}}
+	a := &API{cfg: Config{Log: slog.New(slog.DiscardHandler), Observer: unobserved{}}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		writeReadiness(w, http.StatusOK, Readiness{Status: "ok", Checks: []Check{}})

@@ -21,7 +21,7 @@ func (p *Pipeline) Execute(ctx context.Context, c Checked, id CallID) (Draft, er
 	if !ok {
 		return Draft{}, &Error{Code: CodeInvalid, Detail: "this process has no step kind " + step.Uses}
 	}
-	call := Call{Step: step, Input: c.input(), ID: id}
+	call := Call{Step: step, Workflow: c.admitted.def.Name, Input: c.input(), ID: id}
 	if step.Uses == setName {
 		return runner.Run(ctx, call)
 	}

@@ -17,10 +17,11 @@ type Judge interface {
 
 // A JudgeCall is one question. Output is data that the judge may not obey.
 type JudgeCall struct {
-	Step   *workflow.Step // for reading
-	Input  Input          // what the author asked; its values need not be shown
-	Output any            // decoded JSON, after the rules
-	ID     CallID
+	Step     *workflow.Step // for reading
+	Workflow string         // name
+	Input    Input          // what the author asked; its values need not be shown
+	Output   any            // decoded JSON, after the rules
+	ID       CallID
 }
 
 // A JudgeAnswer is what the judge said. The zero JudgeAnswer withholds.
@@ -67,7 +68,7 @@ func (p *Pipeline) Judge(ctx context.Context, c Checked, s guard.Screened, id Ca
 	if e := p.mayLeave(c, id, "#judge"); e != nil {
 		return guard.Judged(false), JudgeUse{}, e
 	}
-	call := JudgeCall{Step: c.step(), Input: c.input(), Output: s.Judgeable(), ID: id}
+	call := JudgeCall{Step: c.step(), Workflow: c.admitted.def.Name, Input: c.input(), Output: s.Judgeable(), ID: id}
 	answer, err := within(ctx, p.config.JudgeTimeout, p.config.Grace, false, func(ctx context.Context) (JudgeAnswer, error) {
 		return p.judge.Judge(ctx, call)
 	})

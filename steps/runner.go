@@ -16,9 +16,10 @@ type Runner interface {
 
 // A Call is one attempt at a step.
 type Call struct {
-	Step  *workflow.Step // for reading
-	Input Input
-	ID    CallID
+	Step     *workflow.Step // for reading
+	Workflow string         // name
+	Input    Input
+	ID       CallID
 }
 
 // A CallID names what leaves the process, in its headers and in the ledger.

@@ -97,6 +97,10 @@ type row struct {
 	prev, hash                           audit.Hash
 	tenant, body                         string
 	action, outcome, step, actor, naming string
+
+	code, state string // for the meter, like findings and age
+	findings    []security.Finding
+	age         time.Duration
 }
 
 type settled struct {
@@ -121,6 +125,9 @@ func (l *Locked) Append(f audit.Fact) Receipt {
 	l.buf = f.AppendBody(l.buf[:0], l.AtUS)
 	e := row{stream: l.ID, seq: l.Seq, prev: l.Head, at: l.AtUS, body: string(l.buf)}
 	e.copies(&f)
+	if f.Action == audit.RunClosed {
+		e.age = time.Duration(l.AtUS-l.CreatedUS) * time.Microsecond
+	}
 	e.hash, l.buf = audit.AppendLeaf(l.buf, log, f.Run, l.Seq, l.Head, []byte(e.body))
 	l.Head, l.Seq = e.hash, l.Seq+1
 	l.entries = append(l.entries, e)
@@ -133,6 +140,10 @@ func (l *Locked) Append(f audit.Fact) Receipt {
 // rare case it is read back: PostgreSQL would refuse the former, and verify
 // would call the latter altered.
 func (e *row) copies(f *audit.Fact) {
+	e.code, e.state, e.findings = f.Code, f.State, f.Findings
+	if e.code == "" && f.Decision != nil && len(f.Decision.Missing) > 0 {
+		e.code = f.Decision.Missing[0]
+	}
 	e.tenant, e.action, e.outcome, e.step, e.actor, e.naming = f.Tenant, string(f.Action), f.Outcome, f.Step, f.Actor, f.Name
 	if plain(e.tenant) && plain(e.action) && plain(e.outcome) && plain(e.step) && plain(e.actor) && plain(e.naming) {
 		return

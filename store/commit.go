@@ -76,7 +76,9 @@ func (c *committer) run(ctx context.Context) {
 		}
 		c.batch.Add(1)
 		c.items.Add(int64(len(items)))
+		began := time.Now()
 		c.commit(ctx, items)
+		c.db.meterBatch(len(items), began)
 	}
 }
 

@@ -27,6 +27,7 @@ type Config struct {
 	Dial    func(context.Context, string, string) (net.Conn, error) // default: the usual one
 	Fault   func() Fault                                            // tests only: asked before every COMMIT
 	Log     *slog.Logger
+	Meter   Meter // told of what was committed; nil: nobody
 
 	patience time.Duration // with locks, in tests; default lockPatience
 	idle     string        // how long the server lets a session sit in a batch, in tests; default 5s
@@ -282,6 +283,7 @@ func (db *DB) fair() {
 
 // committed runs after every batch that was committed.
 func (db *DB) committed(w *writes) {
+	db.meter(w.entries)
 	db.watch.committed(w)
 	select {
 	case db.kick <- struct{}{}:

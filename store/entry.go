@@ -72,6 +72,7 @@ type lane struct {
 	conn  *pgx.Conn
 	heads map[string]*controlHead // by tenant
 	buf   []byte
+	wrote []row // by the last batch, for the meter
 }
 
 type controlHead struct {
@@ -116,10 +117,12 @@ func (l *lane) run(ctx context.Context) {
 // about requests that were refused.
 func (l *lane) commit(ctx context.Context, batch []*fact) ([]recorded, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer func() { l.db.meter(l.wrote); l.wrote = nil }()
 	defer cancel()
 	results, err := l.try(ctx, batch)
 	if err != nil {
 		l.heads = nil
+		l.wrote = nil // it may not be there
 		if l.conn != nil {
 			_ = l.conn.Close(ctx)
 		}
@@ -163,6 +166,7 @@ func (l *lane) try(ctx context.Context, batch []*fact) ([]recorded, error) {
 on conflict (stream) do update set seq = excluded.seq, head = excluded.head`, h.stream, tenant, h.log, l.db.process, h.seq, h.head[:])
 	}
 	queueEntries(b, rows)
+	l.wrote = rows
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
 	}

@@ -154,7 +154,7 @@ func (d *development) configure(ctx context.Context) error {
 			return err
 		}
 	}
-	cfg, err := custody.Load(func(string) string { return "" }, file)
+	cfg, err := custody.Load(d.openTelemetry, file)
 	if err != nil {
 		return &exit{code: exitUsage, err: err}
 	}
@@ -176,6 +176,15 @@ func (d *development) configure(ctx context.Context) error {
 	}
 	d.cfg = cfg
 	return d.writeEnv(file)
+}
+
+// openTelemetry is the environment of a dev server: nothing of it but where
+// traces and metrics go.
+func (d *development) openTelemetry(name string) string {
+	if strings.HasPrefix(name, "OTEL_") {
+		return d.s.env(name)
+	}
+	return ""
 }
 
 // devIssuer is how the development provider is trusted.

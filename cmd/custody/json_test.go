@@ -17,7 +17,7 @@ func TestJSONShowsNothingThatATerminalObeys(t *testing.T) {
 		"a\u202eb\u009b1m\x7f\u200b": `"a\u202eb\u009b1m\u007f\u200b"`,
 		"tag \U000e0041":             `"tag \udb40\udc41"`,
 	} {
-		term, out := onTerminal(0, nil)
+		term, out := terminalOf(0, nil)
 		must(t, term.jsonLine(text))
 		if got := strings.TrimSpace(out.String()); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
@@ -72,7 +72,7 @@ func TestASourceIsHarmlessOnATerminalAndExactInAPipe(t *testing.T) {
 	t.Parallel()
 	const source = "name: x # \x1b[2J\u202e\n"
 	for columns, want := range map[int]string{0: source, 80: "name: x # \\u{1b}[2J\\u{202e}\n"} {
-		term, out := onTerminal(columns, nil)
+		term, out := terminalOf(columns, nil)
 		must(t, (&session{terminal: term}).text([]byte(source), nil))
 		if out.String() != want {
 			t.Errorf("%d: %q", columns, out.String())

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write docs/cli.md")
 // grammar is the model of the command line.
 func grammar(t *testing.T) *kong.Application {
 	t.Helper()
-	term, _ := onTerminal(0, nil)
+	term, _ := terminalOf(0, nil)
 	parser, err := newParser(&program{}, term)
 	must(t, err)
 	return parser.Model
@@ -106,7 +106,7 @@ func TestEveryCommandHasASentenceAndAnExampleThatParses(t *testing.T) {
 			if i == 0 && !strings.Contains("custody "+example, strings.TrimPrefix(path, "custody ")) {
 				t.Errorf("%s: its first example is of another command: %s", path, example)
 			}
-			term, _ := onTerminal(0, nil)
+			term, _ := terminalOf(0, nil)
 			parser, err := newParser(&program{}, term)
 			must(t, err)
 			if _, err := parser.Parse(argumentsOf(t, example)); err != nil {
@@ -128,7 +128,7 @@ func TestEveryCommandHasASentenceAndAnExampleThatParses(t *testing.T) {
 
 func TestExamplesWithAMistakeAreFound(t *testing.T) {
 	t.Parallel()
-	term, _ := onTerminal(0, nil)
+	term, _ := terminalOf(0, nil)
 	parser, err := newParser(&program{}, term)
 	must(t, err)
 	line := typed("Example:\n\n    custody run lsit --state \"failed\" > x\n")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"math"
 	"os"
 	"os/signal"
@@ -48,8 +47,8 @@ func (c serveCommand) config(s *session) (custody.Config, error) {
 	}
 	cfg.InsecureHTTP = c.InsecureHTTP
 	cfg.Version = version()
-	cfg.Log = slog.New(slog.NewTextHandler(s.err, nil))
-	return cfg, nil
+	cfg.Log, err = logTo(s.err, s.env)
+	return cfg, err
 }
 
 // tuneMemory lets the collector run a quarter as often, which is the cheapest

@@ -12,7 +12,7 @@ import (
 )
 
 // onTerminal is a terminal of so many columns; 0 is a pipe.
-func onTerminal(columns int, env map[string]string) (terminal, *bytes.Buffer) {
+func terminalOf(columns int, env map[string]string) (terminal, *bytes.Buffer) {
 	var out bytes.Buffer
 	t := terminal{
 		in: strings.NewReader(""), out: &out, err: &bytes.Buffer{},
@@ -33,7 +33,7 @@ func eachOf[T any](items ...T) iter.Seq2[T, error] {
 
 func listed(t *testing.T, columns, limit int, rows ...[]string) string {
 	t.Helper()
-	term, out := onTerminal(columns, map[string]string{"NO_COLOR": "1"})
+	term, out := terminalOf(columns, map[string]string{"NO_COLOR": "1"})
 	s := &session{terminal: term}
 	must(t, list(s, eachOf(rows...), limit, []column{{name: "id", firm: true}, {name: "name"}, {name: "text", loose: true}},
 		func(row []string) []cell { return cells(row...) }))
@@ -112,7 +112,7 @@ func TestColoursShowOnlyWhereTheyAreWanted(t *testing.T) {
 		{80, map[string]string{"TERM": "dumb"}, false, false},
 		{80, nil, true, false},
 	} {
-		term, out := onTerminal(c.columns, c.env)
+		term, out := terminalOf(c.columns, c.env)
 		term.plain = c.plain
 		if got := term.paint(out, "31", "failed") != "failed"; got != c.want {
 			t.Errorf("%+v: %v", c, got)
@@ -131,11 +131,11 @@ func TestAgesAreForPeopleAndTimesForPrograms(t *testing.T) {
 			t.Errorf("%s: %s, want %s", age, got, want)
 		}
 	}
-	piped, _ := onTerminal(0, nil)
+	piped, _ := terminalOf(0, nil)
 	if got := piped.when(at); got != "2026-11-21T09:00:00Z" {
 		t.Error(got)
 	}
-	seen, _ := onTerminal(80, nil)
+	seen, _ := terminalOf(80, nil)
 	if got := seen.when(time.Now().Add(-3 * time.Minute)); got != "3 min ago" {
 		t.Error(got)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/steps"
+	"github.com/custodyhq/custody/steps/model"
 	"github.com/custodyhq/custody/workflow"
 )
 
@@ -90,7 +91,7 @@ func newFuncRunner(f Func, resolver *net.Resolver) funcRunner {
 func (r funcRunner) Run(ctx context.Context, call steps.Call) (steps.Draft, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	once := &onceClient{pool: r.pool, key: call.ID.Key, call: call.ID.Call, effect: r.f.Effect, over: ctx.Done()}
+	once := &onceClient{pool: r.pool, key: call.ID.Key, call: call.ID.Call, trace: model.TraceOf(ctx), effect: r.f.Effect, over: ctx.Done()}
 	defer once.close()
 	result, err := r.f.Run(ctx, call.Input.All(), FuncCall{
 		Key: call.ID.Key, Call: call.ID.Call, Attempt: call.ID.Attempt,
@@ -135,6 +136,7 @@ func normal(v any) (any, error) {
 type onceClient struct {
 	pool      *http.Transport
 	key, call string
+	trace     string // traceparent; may be empty
 	effect    bool
 	over      <-chan struct{}
 
@@ -169,6 +171,9 @@ func (c *onceClient) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(ctx)
 	r.Header.Set("Idempotency-Key", c.key)
 	r.Header.Set("Custody-Call", c.call)
+	if c.trace != "" {
+		r.Header.Set("Traceparent", c.trace)
+	}
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}

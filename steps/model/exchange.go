@@ -41,6 +41,9 @@ func (x Exchange) Send(rt http.RoundTripper, r *http.Request, body []byte) (*Rep
 	r = r.Clone(ctx)
 	r.Header.Set("Idempotency-Key", x.Key)
 	r.Header.Set("Custody-Call", x.Call)
+	if trace := TraceOf(ctx); trace != "" {
+		r.Header.Set("Traceparent", trace)
+	}
 	r.Body, r.ContentLength, r.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 
 	res, err := rt.RoundTrip(r)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -56,13 +57,19 @@ type result struct {
 // start makes the request. The goroutine holds no connection and no lock, and
 // sends exactly one result.
 func (c *call) start(d *driver) {
-	ctx, cancel := context.WithCancel(d.e.stop)
+	ctx, cancel := context.WithCancel(d.under)
 	c.cancel = cancel
-	results := d.results
+	results, tracer := d.results, d.e.cfg.Tracer
 	id := steps.CallID{Run: d.id.Name("run"), Key: d.keyOf(c.step), Call: c.id.Name("call"), Attempt: c.attempt}
 	pipeline := d.e.cfg.Pipeline
+	w := d.work(WorkStep)
+	w.Step, w.Uses, w.Attempt, w.Call = d.def.Steps[c.step].ID, d.def.Steps[c.step].Uses, c.attempt, c.id
+	if c.judging != nil {
+		w.Part, w.Call = WorkJudge, c.judging.id
+	}
 	d.e.callers.run(d.e.stop, func() {
 		defer cancel()
+		ctx := tracer.Begin(ctx, w)
 		r := result{call: c}
 		defer func() {
 			// A runner's panic ends in the pipeline. This one is a guard's: it must
@@ -72,6 +79,7 @@ func (c *call) start(d *driver) {
 					Code: steps.CodePanic, Detail: "the answer could not be checked", Use: r.use, Err: &steps.Panic{Stack: debug.Stack()},
 				}}
 			}
+			tracer.End(ctx, w, r.ended())
 			results <- r
 		}()
 		if c.judging == nil {
@@ -179,9 +187,12 @@ func (d *driver) endError(m *move, c *call, r result) *move {
 
 // logError keeps what an operator needs and the ledger must not hold.
 func (d *driver) logError(c *call, e *steps.Error) {
-	attrs := []any{"run", d.id.Name("run"), "step", d.def.Steps[c.step].ID, "attempt", c.attempt, "code", e.Code, "unknown", e.Unknown}
+	attrs := []any{
+		slog.String("run", d.id.Name("run")), slog.String("step", d.def.Steps[c.step].ID), slog.Int("attempt", c.attempt),
+		slog.String("code", e.Code), slog.Bool("unknown", e.Unknown),
+	}
 	if p, ok := errorAs[*steps.Panic](e); ok {
-		attrs = append(attrs, "stack", string(p.Stack))
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
 	d.e.cfg.Log.Info("a call did not succeed", attrs...)
 }

@@ -43,7 +43,8 @@ type driver struct {
 	revoked bool
 	more    bool // the row, as last committed, has steps that may begin
 
-	calls   map[int]*call // under way in this process, by step
+	under   context.Context // of the drive: calls begin under it
+	calls   map[int]*call   // under way in this process, by step
 	results chan result
 	nudged  chan struct{}
 	term    int           // of the lease, when the last commit was begun
@@ -81,7 +82,10 @@ func (e *Engine) drive(ctx context.Context, id security.ID, epoch int32) (err er
 	if err := d.load(ctx); err != nil {
 		return err
 	}
-	return d.loop(ctx)
+	w := d.work(WorkDrive)
+	d.under = e.cfg.Tracer.Begin(ctx, w)
+	defer func() { e.cfg.Tracer.End(d.under, w, d.driven(err)) }()
+	return d.loop(d.under)
 }
 
 // spoken is what a panic says if it is the runtime's own: any other may repeat
@@ -219,11 +223,7 @@ func (d *driver) commit(ctx context.Context, moves []*move) error {
 		after, nowUS = l.Clone(), l.NowUS
 		return nil
 	}
-	err := d.e.db.Write(ctx, ch)
-	for errors.Is(err, store.ErrBusy) { // a process that was stopped inside a batch; its outcomes wait, they are not given up
-		err = d.e.db.Write(ctx, ch)
-	}
-	if err != nil {
+	if err := d.write(ctx, ch); err != nil {
 		return err
 	}
 	d.run, d.more, d.term, d.took = after, more, term, time.Since(seen)
@@ -232,6 +232,24 @@ func (d *driver) commit(ctx context.Context, moves []*move) error {
 		d.settled(m)
 	}
 	return nil
+}
+
+// write waits until the change is written. A process that was stopped inside a
+// batch may hold the run's lock; what this one wants to write waits, it is not
+// given up.
+func (d *driver) write(ctx context.Context, ch store.Change) error {
+	w := d.work(WorkCommit)
+	ctx = d.e.cfg.Tracer.Begin(ctx, w)
+	err := d.e.db.Write(ctx, ch)
+	for errors.Is(err, store.ErrBusy) {
+		err = d.e.db.Write(ctx, ch)
+	}
+	o := Outcome{Outcome: "ok"}
+	if err != nil {
+		o = Outcome{Outcome: "error", Code: codeOf(err)}
+	}
+	d.e.cfg.Tracer.End(ctx, w, o)
+	return err
 }
 
 // settled brings memory in line with what became of a move.

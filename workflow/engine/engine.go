@@ -32,7 +32,8 @@ type Config struct {
 	Idle     bool          // take no jobs: a process that only serves the API
 	Drain    time.Duration // how long Stop waits for calls under way; default 25 s
 	Log      *slog.Logger
-	Clock    Clock // tests only; zero: the protocol's own times
+	Tracer   Tracer // told of work while it is done; nil: nobody
+	Clock    Clock  // tests only; zero: the protocol's own times
 }
 
 // A Clock holds the times of the protocol. They belong together: see DESIGN
@@ -82,6 +83,9 @@ func (c *Config) validate() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Tracer == nil {
+		c.Tracer = untraced{}
 	}
 	c.Clock.fill()
 	return nil

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+)
+
+// The environment variables of the log.
+const (
+	envLog      = "CUSTODY_LOG"       // json, text
+	envLogLevel = "CUSTODY_LOG_LEVEL" // debug, info, warn, error
+)
+
+// logTo is the log of a process: JSON for machines, key=value for people on a
+// terminal, unless CUSTODY_LOG says which.
+func logTo(w io.Writer, env func(string) string) (*slog.Logger, error) {
+	options := &slog.HandlerOptions{}
+	if text := env(envLogLevel); text != "" {
+		var level slog.Level
+		if level.UnmarshalText([]byte(text)) != nil {
+			return nil, errors.New(envLogLevel + " must be debug, info, warn or error")
+		}
+		options.Level = level
+	}
+	form := env(envLog)
+	if form == "" && onTerminal(w) {
+		form = "text"
+	}
+	switch form {
+	case "", "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	}
+	return nil, errors.New(envLog + " must be json or text")
+}
+
+// onTerminal reports whether people read along.
+func onTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

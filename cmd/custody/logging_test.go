@@ -1,0 +1,41 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestTheLogIsJSONUnlessSomebodyReadsAlong(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env         map[string]string
+		json, debug bool
+		bad         string
+	}{
+		"into a pipe":   {json: true},
+		"as text":       {env: map[string]string{envLog: "text"}},
+		"all of it":     {env: map[string]string{envLogLevel: "debug"}, json: true, debug: true},
+		"another form":  {env: map[string]string{envLog: "xml"}, bad: envLog},
+		"another level": {env: map[string]string{envLogLevel: "loud"}, bad: envLogLevel},
+	} {
+		var b bytes.Buffer
+		log, err := logTo(&b, func(name string) string { return c.env[name] })
+		if c.bad != "" {
+			if err == nil || !strings.HasPrefix(err.Error(), c.bad+" ") {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Debug("quiet")
+		log.Warn("loud")
+		first, _, _ := strings.Cut(b.String(), "\n")
+		if json.Valid([]byte(first)) != c.json || strings.Contains(b.String(), "quiet") != c.debug || !strings.Contains(b.String(), "loud") {
+			t.Errorf("%s: %s", name, b.String())
+		}
+	}
+}
