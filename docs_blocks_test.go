@@ -155,7 +155,7 @@ func statusOf() map[string]int {
 		"malformed":       400,
 		"unauthenticated": 401, "step-up-required": 401,
 		"denied": 403, "not-eligible": 403,
-		"not-found":  404,
+		"not-found": 404, "method-not-allowed": 405,
 		"run-closed": 409, "run-not-failed": 409, "approval-closed": 409, "digest-stale": 409, "already-voted": 409,
 		"erased":                 410,
 		"precondition-failed":    412,

@@ -161,7 +161,7 @@ def main():
 
     chain, receipts = Chain(), []
     for body in follow(caller, run["id"], chain):
-        print(body["action"], body["step"])
+        print(body["action"], *filter(None, [body["step"]]))
         if body["action"] == "approval.requested" and waits(caller, run["id"]):
             receipts.append(approve(approver, run["id"])["receipt"])
 
