@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -56,6 +57,16 @@ func elsewhere() map[string]string {
 	}
 }
 
+// owned are pages with a test of their own, which runs or makes every block:
+// where it stands, and its name.
+func owned() map[string]string {
+	return map[string]string{
+		"docs/operations.md": "TestOperationsPageWorksWordForWord in .",
+		"docs/keycloak.md":   "TestKeycloak in internal/keycloak",
+		"docs/cli.md":        "TestTheCommandPageIsThatOfTheCommands in cmd/custody",
+	}
+}
+
 var notRun = regexp.MustCompile(`^<!-- not run: (.+) -->$`)
 
 // excused reports why a block is not run, if its page says so.
@@ -83,6 +94,12 @@ func TestBlocksAreKnown(t *testing.T) {
 	t.Parallel()
 	var excuses []string
 	for _, page := range documents(t) {
+		if test, dir, ok := strings.Cut(owned()[page], " in "); ok {
+			if !hasTest(t, dir, test) {
+				t.Errorf("%s: there is no %s in %s", page, test, dir)
+			}
+			continue
+		}
 		for _, b := range fences(t, page) {
 			if reason := excused(b); reason != "" {
 				first, _, _ := strings.Cut(b.text, "\n")
@@ -109,6 +126,19 @@ func TestBlocksAreKnown(t *testing.T) {
 			t.Errorf("testdata/docs/not-run.txt: there is no such block:\n%s", l)
 		}
 	}
+}
+
+// hasTest reports whether a test stands in a folder.
+func hasTest(t *testing.T, dir, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		raw, err := os.ReadFile(file)
+		return err == nil && strings.Contains(string(raw), "\nfunc "+name+"(")
+	})
 }
 
 // known says what is wrong with a block that needs no server to be judged.

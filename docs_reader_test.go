@@ -35,13 +35,6 @@ const (
 	readerIDP = "http://127.0.0.1:8090"
 )
 
-// A page of somebody else's test is not read here.
-func readElsewhere() map[string]string {
-	return map[string]string{
-		"docs/operations.md": "it needs machines and accounts of its own",
-	}
-}
-
 // Every page is read as a person reads it: from a clean clone, with a shell, one
 // command after the other. The README and the quickstart begin with nothing; the
 // others are read by somebody whose `custody dev` is still running.
@@ -62,7 +55,7 @@ func TestPagesWorkWordForWord(t *testing.T) {
 	t.Run("docs", func(t *testing.T) {
 		r := newReader(t)
 		for _, page := range documents(t) {
-			if slices.Contains(fresh, page) || readElsewhere()[page] != "" || len(typed(t, page)) == 0 {
+			if slices.Contains(fresh, page) || owned()[page] != "" || len(typed(t, page)) == 0 {
 				continue
 			}
 			t.Run(page, func(t *testing.T) { r.read(t, page) })
@@ -295,8 +288,8 @@ type window struct {
 	answer string            // a file of yeses
 }
 
-// done marks the end of a command's output.
-const done = "\x01done "
+// mark ends a command's output.
+const mark = "\x01done "
 
 // open opens a shell in the clone.
 func (r *reader) open(t *testing.T) *window {
@@ -374,7 +367,7 @@ func (w *window) type1(command string) (string, int) {
 	w.t.Helper()
 	hanging := time.AfterFunc(3*time.Minute, func() { _ = syscall.Kill(-w.shell, syscall.SIGKILL) })
 	defer hanging.Stop()
-	if _, err := fmt.Fprintf(w.in, "{\n%s\n} < '%s'; printf '\\n%s%%d\\n' $?\n", strings.TrimRight(command, "\n"), w.answer, done); err != nil {
+	if _, err := fmt.Fprintf(w.in, "{\n%s\n} < '%s'; printf '\\n%s%%d\\n' $?\n", strings.TrimRight(command, "\n"), w.answer, mark); err != nil {
 		w.t.Fatal(err)
 	}
 	var out strings.Builder
@@ -383,7 +376,7 @@ func (w *window) type1(command string) (string, int) {
 		if err != nil {
 			w.t.Fatalf("the shell has gone: %v\n$ %s\n%s", err, command, out.String())
 		}
-		if code, ok := strings.CutPrefix(line, done); ok {
+		if code, ok := strings.CutPrefix(line, mark); ok {
 			n, _ := strconv.Atoi(strings.TrimSpace(code))
 			text := strings.TrimSuffix(out.String(), "\n")
 			printed := ids.FindAllString(text, -1)
