@@ -396,6 +396,9 @@ func nightlyReport(t *testing.T, s *site) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("the example is a shell script, and there is no sh")
 	}
+	if testing.Short() {
+		t.Skip("it builds the program")
+	}
 	s.publish(t, "nightly/nightly-report.yaml")
 	bin, err := program()
 	must(t, err)
