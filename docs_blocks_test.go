@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 )
 
 // How the blocks of the pages are kept true. What stands behind the fence says
@@ -24,6 +26,7 @@ import (
 //	json payload     the same
 //	yaml             a workflow, complete
 //	yaml config      a configuration, complete
+//	yaml prometheus  a configuration of Prometheus that scrapes something
 //	go               a package that compiles
 //	LANGUAGE FILE    a part of that file, word for word
 //	LANGUAGE save=F  a file that the reader keeps under that name
@@ -44,6 +47,8 @@ func ways() map[string]string {
 		"yaml":         "TestWorkflowsInDocumentsLoad",
 		"yaml config":  "TestConfigurationsInDocumentsLoad",
 		"go":           "TestGoInDocumentsCompiles",
+
+		"yaml prometheus": "TestBlocksAreKnown",
 	}
 }
 
@@ -62,7 +67,7 @@ func elsewhere() map[string]string {
 func owned() map[string]string {
 	return map[string]string{
 		"docs/operations.md": "TestOperationsPageWorksWordForWord in .",
-		"docs/keycloak.md":   "TestKeycloak in internal/keycloak",
+		"docs/keycloak.md":   "TestThePageIsTrueWordForWord in internal/keycloak",
 		"docs/cli.md":        "TestTheCommandPageIsThatOfTheCommands in cmd/custody",
 	}
 }
@@ -109,6 +114,11 @@ func TestBlocksAreKnown(t *testing.T) {
 			if problem := known(b); problem != "" {
 				t.Errorf("%s:%d: %s", b.file, b.line, problem)
 			}
+		}
+	}
+	for tag, test := range ways() {
+		if !hasTest(t, ".", test) {
+			t.Errorf("%s: there is no %s", tag, test)
 		}
 	}
 	raw, err := os.ReadFile("testdata/docs/not-run.txt")
@@ -159,8 +169,30 @@ func known(b block) string {
 	if ways()[b.info] == "" {
 		return fmt.Sprintf("nothing checks a block that says %q", b.info)
 	}
-	if strings.HasPrefix(b.info, "json") && b.info != "json ledger" {
+	switch {
+	case strings.HasPrefix(b.info, "json") && b.info != "json ledger":
 		return plausible(b.text)
+	case b.info == "yaml prometheus":
+		return scrapes(b.text)
+	}
+	return ""
+}
+
+// scrapes judges a configuration of Prometheus by what it must have.
+func scrapes(text string) string {
+	var c struct {
+		Jobs []struct {
+			Name    string `yaml:"job_name"`
+			Targets []struct {
+				Targets []string `yaml:"targets"`
+			} `yaml:"static_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &c); err != nil {
+		return err.Error()
+	}
+	if len(c.Jobs) == 0 || c.Jobs[0].Name == "" || len(c.Jobs[0].Targets) == 0 || len(c.Jobs[0].Targets[0].Targets) == 0 {
+		return "it scrapes nothing"
 	}
 	return ""
 }
@@ -205,6 +237,7 @@ func TestWrongBlocksAreFound(t *testing.T) {
 		"broken JSON":            {info: "json", text: "{\n"},
 		"a wrong status":         {info: "json", text: `{"type": "urn:custody:problem:denied", "status": 404}`},
 		"an unknown problem":     {info: "json", text: `{"type": "urn:custody:problem:nonsense", "status": 404}`},
+		"a scrape of nothing":    {info: "yaml prometheus", text: "scrape_configs: []\n"},
 		"not in the file":        {info: "go custody.go", text: "package nonsense\n"},
 		"of a file that is gone": {info: "go gone.go", text: "package gone\n"},
 	} {
@@ -218,6 +251,7 @@ func TestWrongBlocksAreFound(t *testing.T) {
 		"a right status":   {info: "json", text: `{"type": "urn:custody:problem:denied", "status": 403}`},
 		"in the file":      {info: "go ./docs_blocks_test.go", text: "package custody_test\n"},
 		"a file to keep":   {info: "yaml save=mine.yaml", text: "name: mine\n"},
+		"a scrape":         {info: "yaml prometheus", text: "scrape_configs: [{job_name: a, static_configs: [{targets: [b]}]}]\n"},
 		"a whole workflow": {info: "yaml", text: "name: a\n"}, // another test loads it
 	} {
 		if problem := known(b); problem != "" {
