@@ -42,7 +42,7 @@ vet: ## what the compiler does not see
 
 .PHONY: arch
 arch: ## who may import whom, and whether the documents are true
-	$(GO) test -count=1 -run 'Import|Table|Variable|Ledger|Model|Links|Document|Reference|Readme|Scaffold|Operations' .
+	$(GO) test -count=1 -short -run 'Import|Table|Variable|Ledger|Model|Links|Document|Reference|Readme|Scaffold|Operations|Blocks|Catalogue|Problem|Glossary|Anchors|Reader' .
 
 .PHONY: lint
 lint: $(LINT) ## format and linters

@@ -68,6 +68,8 @@ func packages() map[string]row {
 
 		"examples/contractreview": {layer: 3, only: nobody},
 		"examples/embed":          {layer: 7, only: nobody},
+		"examples":                {layer: 7, only: nobody},
+		"examples/documents":      {layer: 7, only: nobody},
 		"internal/bench":          {layer: 7, only: nobody},
 		"cmd/custody":             {layer: 7, only: nobody},
 	}

@@ -22,10 +22,11 @@ import (
 
 // A block is one fenced piece of a document.
 type block struct {
-	file string
-	line int
-	info string // what stands behind the fence, such as "yaml config"
-	text string
+	file   string
+	line   int
+	info   string // what stands behind the fence, such as "yaml config"
+	text   string
+	before string // the last line with text above the fence
 }
 
 // documents are the pages that people read, and whose blocks are checked.
@@ -44,7 +45,8 @@ func documents(t *testing.T) []string {
 	return files
 }
 
-// blocks reads the fenced blocks of the documents, or of those that are named.
+// blocks reads the fenced blocks of one kind, of all documents or of those that
+// are named.
 func blocks(t *testing.T, info string, files ...string) []block {
 	t.Helper()
 	if len(files) == 0 {
@@ -52,30 +54,41 @@ func blocks(t *testing.T, info string, files ...string) []block {
 	}
 	var out []block
 	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var open *block
-		lines := bufio.NewScanner(bytes.NewReader(raw))
-		lines.Buffer(nil, 1<<20)
-		for n := 1; lines.Scan(); n++ {
-			line := lines.Text()
-			switch fence, ok := strings.CutPrefix(strings.TrimLeft(line, " "), "```"); {
-			case ok && open == nil:
-				open = &block{file: file, line: n, info: strings.TrimSpace(fence)}
-			case ok:
-				out = append(out, *open)
-				open = nil
-			case open != nil:
-				open.text += line + "\n"
-			}
-		}
-		if open != nil {
-			t.Fatalf("%s:%d: a block is not closed", file, open.line)
-		}
+		out = append(out, fences(t, file)...)
 	}
 	return slices.DeleteFunc(out, func(b block) bool { return b.info != info })
+}
+
+// fences reads every fenced block of a document.
+func fences(t *testing.T, file string) []block {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []block
+	var open *block
+	above := ""
+	lines := bufio.NewScanner(bytes.NewReader(raw))
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		line := lines.Text()
+		switch fence, ok := strings.CutPrefix(strings.TrimLeft(line, " "), "```"); {
+		case ok && open == nil:
+			open = &block{file: file, line: n, info: strings.TrimSpace(fence), before: above}
+		case ok:
+			out = append(out, *open)
+			open, above = nil, ""
+		case open != nil:
+			open.text += line + "\n"
+		case strings.TrimSpace(line) != "":
+			above = strings.TrimSpace(line)
+		}
+	}
+	if open != nil {
+		t.Fatalf("%s:%d: a block is not closed", file, open.line)
+	}
+	return out
 }
 
 // The worked example is what the page says it is: recomputed by the code, and

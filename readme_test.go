@@ -249,7 +249,7 @@ func commands(t *testing.T) []command {
 			out = append(out, command{place, words})
 		}
 	}
-	for _, b := range blocks(t, "sh") {
+	for _, b := range slices.Concat(blocks(t, "sh"), blocks(t, "sh terminal")) {
 		text := strings.ReplaceAll(b.text, "\\\n", " ")
 		text = strings.NewReplacer("$(", "\n", ")", "\n").Replace(text)
 		for line := range strings.SplitSeq(text, "\n") {

@@ -91,6 +91,11 @@ func TestEffectsAreSteeredByTheirAuthorOnly(t *testing.T) {
 			passed:  draftStep + show(sometimes, whole) + send(whole, "    if: steps.legal.output.decision == 'approve'\n"),
 			trail:   "steps.draft.output (model)",
 		},
+		"an approval that can be skipped holds where its absence is no yes": {
+			refused: draftStep + show(sometimes, whole) + send(whole, "    if: steps.?legal.output.decision.orValue('app' + 'rove') == 'approve'\n"),
+			passed:  draftStep + show(sometimes, whole) + send(whole, "    if: steps.?legal.output.decision.orValue('') == 'approve'\n"),
+			trail:   "steps.draft.output (model)",
+		},
 		"a condition steers, too": {
 			refused: draftStep + send("fixed", "    if: steps.draft.output.score > 3\n"),
 			passed:  draftStep + show(legalStep, whole) + send("fixed", "    if: steps.draft.output.score > 3\n"),

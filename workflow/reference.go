@@ -269,16 +269,34 @@ func approved(e ast.Expr) []string {
 	return nil
 }
 
-// decision reads steps.<id>.output.decision.
+// decision reads steps.<id>.output.decision, also where the approval may be
+// skipped: steps.?<id>.output.decision.orValue('x'), if x is not a yes.
 func decision(e ast.Expr) (id string, ok bool) {
+	e, otherwise := unlessAbsent(e)
 	parts, test, ok := chain(e)
 	if !ok || test || len(parts) != 4 || parts[0].name != stepsRoot || parts[2].name != outputName || parts[3].name != "decision" {
 		return "", false
 	}
 	for _, p := range parts {
-		if p.optional {
+		if p.optional && !otherwise {
 			return "", false
 		}
 	}
 	return stringOf(parts[1].name), true
+}
+
+// unlessAbsent takes orValue('x') off an expression, unless x is 'approve':
+// then nobody need have said so.
+func unlessAbsent(e ast.Expr) (ast.Expr, bool) {
+	if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "orValue" || !e.AsCall().IsMemberFunction() || len(e.AsCall().Args()) != 1 {
+		return e, false
+	}
+	instead := e.AsCall().Args()[0]
+	if instead.Kind() != ast.LiteralKind {
+		return e, false
+	}
+	if text, ok := instead.AsLiteral().(types.String); !ok || text == "approve" {
+		return e, false
+	}
+	return e.AsCall().Target(), true
 }
