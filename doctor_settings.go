@@ -21,7 +21,7 @@ import (
 func Variables() []string {
 	return []string{
 		EnvDatabase, EnvListen, EnvMetrics, EnvConfig, EnvKeyDir, EnvURL, EnvTLSCert, EnvTLSKey,
-		EnvIssuer, EnvAudience, EnvClients, EnvProfile, EnvMode,
+		EnvIssuer, EnvAudience, EnvClients, EnvProfile, EnvMode, "CUSTODY_LOG", "CUSTODY_LOG_LEVEL",
 		envToken, envTokenFile, "CUSTODY_PG_BIN", "CUSTODY_MAVEN_REPOSITORY",
 	}
 }

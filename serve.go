@@ -84,7 +84,7 @@ func (c *Custody) introduce(ctx context.Context) {
 		slog.String("version", c.cfg.Version), slog.Int64("schema", c.schema.Current), slog.Int64("river", c.schema.RiverCurrent),
 		slog.String("ledger", cmp.Or(c.cfg.Origin, "localhost/dev")), slog.String("process", c.db.Process().String()),
 		slog.Bool("restricted", c.db.Restricted()), slog.Bool("production", c.cfg.Production), slog.Bool("tls", !c.cfg.InsecureHTTP),
-		slog.String("url", c.cfg.URL), slog.String("metrics", c.cfg.MetricsListen), slog.Any("issuers", issuers),
+		slog.String("address", c.cfg.URL), slog.String("metrics", c.cfg.MetricsListen), slog.Any("issuers", issuers),
 		slog.String("mandate_key", c.keys.Mandate.Active()), slog.String("kek", c.keys.Vault.Active()),
 		slog.Any("models", c.models.Aliases()), slog.String("judge", c.cfg.Judge), slog.Int("connections", len(c.cfg.Connections)),
 		slog.Int("submissions_per_minute", c.cfg.Limits.SubmissionsPerMinute), slog.Int("reads_per_minute", c.cfg.Limits.ReadsPerMinute))

@@ -263,7 +263,14 @@ func TestKillNineOfPostgreSQL(t *testing.T) {
 	var runs []security.ID
 	for range 5 {
 		for range 10 {
-			runs = append(runs, b.run())
+			// Connections that have not been used since are found dead one by one.
+			eventually(t, "a submission", func() bool {
+				s, err := b.engine.Submit(ctx, alice(), Submission{Workflow: "w", Input: []byte(`{}`)})
+				if err == nil {
+					runs = append(runs, s.Run.ID)
+				}
+				return err == nil
+			})
 		}
 		moment := time.NewTimer(time.Duration(rnd.IntN(60)) * time.Millisecond) // at random: this is what is tested
 		<-moment.C
