@@ -62,7 +62,7 @@ func TestOperationsPageWorksWordForWord(t *testing.T) {
 		t.Fatalf("%v\n%s%s", err, out, logs(dir))
 	}
 	for _, want := range []string{
-		"0 problems", "msg=serving", "verdict   intact", "backup successfully verified", "The schema is complete.", "succeeded",
+		"0 problems", `"msg":"serving"`, "verdict   intact", "backup successfully verified", "The schema is complete.", "succeeded",
 		"lacks kek/k-", "the key directory holds no keys",
 	} {
 		if !strings.Contains(out, want) {
