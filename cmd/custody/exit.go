@@ -65,6 +65,8 @@ func codeOf(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &p):
 		return codeOfStatus(p)
+	case errors.Is(err, custody.ErrSetting):
+		return exitUsage
 	case errors.Is(err, client.ErrShown):
 		return exitBroken
 	case errors.Is(err, custody.ErrAway), unreachable(err):
