@@ -125,6 +125,20 @@ func pairs(title string, of [][2]string) string {
 // helpShown is how kong's --help comes back to us instead of ending the program.
 type helpShown struct{}
 
+// usual takes what people type who know other commands: nothing at all, help
+// before a command, and --version.
+func usual(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case slices.Equal(args, []string{"--version"}):
+		return []string{"version"}
+	}
+	return args
+}
+
 func parse(parser *kong.Kong, args []string) (command *kong.Context, helped bool, err error) {
 	defer func() {
 		switch r := recover(); r {
@@ -135,9 +149,6 @@ func parse(parser *kong.Kong, args []string) (command *kong.Context, helped bool
 			panic(r)
 		}
 	}()
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	command, err = parser.Parse(args)
+	command, err = parser.Parse(usual(args))
 	return command, false, err
 }
