@@ -88,7 +88,11 @@ func (b ballot) vote(ctx context.Context, s *session, decision string) error {
 	if err := b.look(ctx, s, cl, a); err != nil {
 		return err
 	}
-	if b.Digest == "" && !b.DryRun && !s.ask(decision+" exactly this?") {
+	switch {
+	case b.Digest != "" || b.DryRun:
+	case s.JSON:
+		return usage("with --json nobody is asked: name the digest of what was read, --digest %s", a.Digest)
+	case !s.ask(decision + " exactly this?"):
 		return failed(exitFailure, "not decided. Answer y, or decide without being asked: --digest %s", a.Digest)
 	}
 	v, err := cl.Vote(ctx, client.Ballot{Approval: b.ID, Decision: decision, Digest: a.Digest, Comment: b.Comment, DryRun: b.DryRun})
@@ -122,7 +126,7 @@ func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a clien
 	if err := a.Verify(shown); err != nil {
 		return err
 	}
-	if s.JSON && b.Digest != "" {
+	if s.JSON {
 		return nil
 	}
 	s.say("step    %s of %s", a.Step, a.Run)

@@ -30,7 +30,10 @@ func (t terminal) print(format string, args ...any) { fmt.Fprintf(t.out, format+
 // ask reports whether somebody says yes. The end of the input is a no.
 func (t terminal) ask(question string) bool {
 	fmt.Fprintf(t.err, "%s [y/N] ", question)
-	line, _ := bufio.NewReader(io.LimitReader(t.in, 1<<10)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(t.in, 1<<10)).ReadString('\n')
+	if err != nil {
+		t.say("") // nobody ended the line
+	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":
 		return true
