@@ -83,7 +83,7 @@ func (b ballot) vote(ctx context.Context, s *session, decision string) error {
 		return err
 	}
 	if b.Digest != "" && b.Digest != a.Digest {
-		return failed(exitInvalid, "the digest of %s is %s, not the one given. Look again at what is shown: %s", b.ID, a.Digest, s.helper(s.As, decision+" "+b.ID))
+		return refused(exitInvalid, "digest-stale", "the digest of %s is %s, not the one given. Look again at what is shown: %s", b.ID, a.Digest, s.helper(s.As, decision+" "+b.ID))
 	}
 	if err := b.look(ctx, s, cl, a); err != nil {
 		return err
@@ -113,11 +113,15 @@ func (b ballot) vote(ctx context.Context, s *session, decision string) error {
 // the digest binds. Whoever may not vote learns so before anything is shown.
 func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a client.Approval) error {
 	if !a.You.MayVote {
-		code := exitRefused
-		if settled(a.You.Reasons) {
-			code = exitInvalid
+		code, kind := exitRefused, "not-eligible"
+		switch {
+		case !settled(a.You.Reasons):
+		case slices.Contains(a.You.Reasons, "closed"):
+			code, kind = exitInvalid, "approval-closed"
+		default:
+			code, kind = exitInvalid, "already-voted"
 		}
-		return failed(code, "you may not vote on %s: %s", b.ID, mayNot(a.You.Reasons))
+		return refused(code, kind, "you may not vote on %s: %s", b.ID, mayNot(a.You.Reasons))
 	}
 	shown, err := cl.Shown(ctx, b.ID)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -47,9 +48,9 @@ func (s *session) problemOf(err error, code int) *client.Problem {
 		exitUsage: "usage", exitRefused: "denied", exitNotFound: "not-found", exitInvalid: "malformed",
 		exitRunFailed: "run-failed", exitBroken: "broken", exitNotNow: "unavailable", exitInterrupted: "interrupted",
 	}
-	name := names[code]
-	if name == "" {
-		name = "internal"
+	name := cmp.Or(names[code], "internal")
+	if own := (*exit)(nil); errors.As(err, &own) && own.kind != "" {
+		name = own.kind
 	}
 	return &client.Problem{Type: client.ProblemPrefix + name, Title: name, Detail: s.explain(err)}
 }
