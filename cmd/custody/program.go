@@ -38,7 +38,9 @@ type program struct {
 
 // run does what the arguments ask and returns the exit code.
 func run(ctx context.Context, args []string, t terminal) int {
+	results := &sink{Writer: t.out}
 	s := &session{terminal: t}
+	s.out = results
 	if len(args) > 0 && args[0] == completeWord {
 		return s.complete(ctx, args[1:])
 	}
@@ -58,7 +60,7 @@ func run(ctx context.Context, args []string, t terminal) int {
 		return s.report(ctx, usage("%s\nTry `custody --help`, or --help after a command.", text))
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	return s.report(ctx, command.Run(s))
+	return s.report(ctx, results.outcome(command.Run(s)))
 }
 
 func newParser(p *program, t terminal) (*kong.Kong, error) {
