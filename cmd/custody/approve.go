@@ -52,7 +52,7 @@ type approveCommand struct{ ballot }
 
 // Help shows an example.
 func (approveCommand) Help() string {
-	return "Example:\n\n    custody --as bob approve apr_… --comment \"checked against the template\"\n\nIt shows the content, recomputes its digest and asks. With --digest it does not ask, and fails if the digest is another."
+	return "Example:\n\n    custody --as bob approve apr_… --comment \"checked against the template\"\n\nIt shows the content, recomputes its digest and asks. With --digest it does not ask, and fails if the digest is another; --json asks nobody, so it needs --digest."
 }
 
 // Run approves.
