@@ -286,6 +286,23 @@ func place(err error) error {
 	return fmt.Errorf("%d:%d: %s", at.Line, at.Column, message)
 }
 
+// ErrSetting is wrapped by what fails because a setting is missing or cannot be
+// used. Starting again does not help before somebody mends it.
+var ErrSetting = errors.New("a setting is wrong")
+
+// A setting is an error that names the setting and needs no more words.
+type setting struct{ error }
+
+func (e setting) Unwrap() []error { return []error{ErrSetting, e.error} }
+
+// wrongSetting marks an error as one of the settings.
+func wrongSetting(err error) error {
+	if err == nil {
+		return nil
+	}
+	return setting{err}
+}
+
 // validate fills the defaults and names the field that is wrong.
 func (c *Config) validate() error {
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")

@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,7 +159,7 @@ func TestAConfigThatIsNotSafeIsRefused(t *testing.T) {
 	} {
 		c := good()
 		change(&c)
-		if err := c.validate(); err == nil || strings.Contains(err.Error(), "hunter2") {
+		if _, err := New(t.Context(), c); !errors.Is(err, ErrSetting) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

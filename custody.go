@@ -57,11 +57,11 @@ func New(ctx context.Context, cfg Config) (*Custody, error) {
 // build is New. It calls away once if the database cannot be reached.
 func build(ctx context.Context, cfg Config, away func(*Custody) error) (*Custody, error) {
 	if err := cfg.validate(); err != nil {
-		return nil, err
+		return nil, wrongSetting(err)
 	}
 	c := &Custody{cfg: cfg}
 	if err := c.makeKinds(); err != nil {
-		return nil, err
+		return nil, wrongSetting(err)
 	}
 	var err error
 	if c.keys, err = ReadKeys(cfg.KeyDir); err != nil {

@@ -22,7 +22,7 @@ func Migrate(ctx context.Context, cfg Config) (migrations.State, error) {
 		cfg.KeyDir = defaultKeyDir
 	}
 	if err := cfg.validateDatabase(); err != nil {
-		return migrations.State{}, err
+		return migrations.State{}, wrongSetting(err)
 	}
 	if err := migrations.Up(ctx, cfg.DatabaseURL); err != nil {
 		return migrations.State{}, OrAway(err)
@@ -42,7 +42,7 @@ func Migrate(ctx context.Context, cfg Config) (migrations.State, error) {
 // Status compares the database's schema with this program and changes nothing.
 func Status(ctx context.Context, cfg Config) (migrations.State, error) {
 	if err := cfg.validateDatabase(); err != nil {
-		return migrations.State{}, err
+		return migrations.State{}, wrongSetting(err)
 	}
 	state, err := migrations.Status(ctx, cfg.DatabaseURL)
 	return state, OrAway(err)

@@ -188,3 +188,19 @@ func TestLimitsAndTypesAreInWords(t *testing.T) {
 		}
 	}
 }
+
+// Paper is narrower than the width below which a screen gets the short menu and
+// tables without columns.
+func TestTheNarrowLayoutIsForScreensOnly(t *testing.T) {
+	t.Parallel()
+	_, text := document(t)
+	shown := written(t, text)
+	for _, m := range regexp.MustCompile(`@media ([^{]*)max-width`).FindAllStringSubmatch(shown, -1) {
+		if m[1] != "screen and (" {
+			t.Errorf("@media %smax-width applies to paper, too", m[1])
+		}
+	}
+	if !strings.Contains(shown, "@media screen and (max-width") || !strings.Contains(shown, "@media print") {
+		t.Error("the page has no layout for narrow screens, or none for paper")
+	}
+}

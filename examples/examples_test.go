@@ -475,6 +475,10 @@ func python(t *testing.T, s *site) {
 	if out, err := start(s.token(t, "audrey")); err == nil {
 		t.Errorf("an auditor approved: %s", out)
 	}
+	// What is refused is said in a line, as a person reads it.
+	if out, err := start("junk"); err == nil || !strings.Contains(out, "contract_review: urn:custody:problem:unauthenticated: ") || strings.Contains(out, "Traceback") {
+		t.Errorf("with a token that is none: %v\n%s", err, out)
+	}
 	out, err := start(s.token(t, "bob")) // the same key: the run goes on
 	if err != nil || !slices.Contains(strings.Split(out, "\n"), "filed as doc-1") || !strings.Contains(out, "the record holds") {
 		t.Errorf("%v\n%s", err, out)

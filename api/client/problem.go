@@ -17,7 +17,7 @@ const ProblemPrefix = "urn:custody:problem:"
 type Problem struct {
 	Type      string   `json:"type"`
 	Title     string   `json:"title"`
-	Status    int      `json:"status"`
+	Status    int      `json:"status,omitzero"` // 0: no server said it
 	Detail    string   `json:"detail,omitempty"`
 	Instance  string   `json:"instance,omitempty"`
 	RequestID string   `json:"request_id,omitempty"`

@@ -52,7 +52,7 @@ type approveCommand struct{ ballot }
 
 // Help shows an example.
 func (approveCommand) Help() string {
-	return "Example:\n\n    custody --as bob approve apr_… --comment \"checked against the template\"\n\nIt shows the content, recomputes its digest and asks. With --digest it does not ask, and fails if the digest is another."
+	return "Example:\n\n    custody --as bob approve apr_… --comment \"checked against the template\"\n\nIt shows the content, recomputes its digest and asks. With --digest it does not ask, and fails if the digest is another; --json asks nobody, so it needs --digest."
 }
 
 // Run approves.
@@ -83,12 +83,16 @@ func (b ballot) vote(ctx context.Context, s *session, decision string) error {
 		return err
 	}
 	if b.Digest != "" && b.Digest != a.Digest {
-		return failed(exitInvalid, "the digest of %s is %s, not the one given. Look again at what is shown: %s", b.ID, a.Digest, s.helper(s.As, decision+" "+b.ID))
+		return refused(exitInvalid, "digest-stale", "the digest of %s is %s, not the one given. Look again at what is shown: %s", b.ID, a.Digest, s.helper(s.As, decision+" "+b.ID))
 	}
 	if err := b.look(ctx, s, cl, a); err != nil {
 		return err
 	}
-	if b.Digest == "" && !b.DryRun && !s.ask(decision+" exactly this?") {
+	switch {
+	case b.Digest != "" || b.DryRun:
+	case s.JSON:
+		return usage("with --json nobody is asked: name the digest of what was read, --digest %s", a.Digest)
+	case !s.ask(decision + " exactly this?"):
 		return failed(exitFailure, "not decided. Answer y, or decide without being asked: --digest %s", a.Digest)
 	}
 	v, err := cl.Vote(ctx, client.Ballot{Approval: b.ID, Decision: decision, Digest: a.Digest, Comment: b.Comment, DryRun: b.DryRun})
@@ -109,11 +113,15 @@ func (b ballot) vote(ctx context.Context, s *session, decision string) error {
 // the digest binds. Whoever may not vote learns so before anything is shown.
 func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a client.Approval) error {
 	if !a.You.MayVote {
-		code := exitRefused
-		if settled(a.You.Reasons) {
-			code = exitInvalid
+		code, kind := exitRefused, "not-eligible"
+		switch {
+		case !settled(a.You.Reasons):
+		case slices.Contains(a.You.Reasons, "closed"):
+			code, kind = exitInvalid, "approval-closed"
+		default:
+			code, kind = exitInvalid, "already-voted"
 		}
-		return failed(code, "you may not vote on %s: %s", b.ID, mayNot(a.You.Reasons))
+		return refused(code, kind, "you may not vote on %s: %s", b.ID, mayNot(a.You.Reasons))
 	}
 	shown, err := cl.Shown(ctx, b.ID)
 	if err != nil {
@@ -122,7 +130,7 @@ func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a clien
 	if err := a.Verify(shown); err != nil {
 		return err
 	}
-	if s.JSON && b.Digest != "" {
+	if s.JSON {
 		return nil
 	}
 	s.say("step    %s of %s", a.Step, a.Run)

@@ -72,7 +72,7 @@ func TestAnApprovalIsShownWholeAndDecidedOnce(t *testing.T) {
 	if r := sh.run("y\n", "--as", "mallory", "approve", id); r.code != exitNotFound && r.code != exitRefused {
 		t.Errorf("somebody without the role: exit %d, %s", r.code, r.err)
 	}
-	if r := sh.run("", "--as", "bob", "approve", id); r.code != exitFailure || !strings.Contains(r.err, "not decided") {
+	if r := sh.run("", "--as", "bob", "approve", id); r.code != exitFailure || !strings.Contains(r.err, "\ncustody: not decided") {
 		t.Errorf("no answer must be a no: exit %d, %s", r.code, r.err)
 	}
 	if r := sh.run("", "--as", "bob", "approve", id, "--digest", "sha256:00"); r.code != exitInvalid {

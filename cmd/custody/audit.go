@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -223,7 +224,10 @@ func (c *counted) Read(p []byte) (int, error) {
 func writeWhole(path string, r io.Reader) (int64, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".custody-bundle-*") // mode 0600
 	if err != nil {
-		return 0, &exit{code: exitUsage, err: err}
+		if at := (*fs.PathError)(nil); errors.As(err, &at) {
+			err = at.Err // its path is that of a file nobody has heard of
+		}
+		return 0, usage("%s cannot be written: %w", path, err)
 	}
 	defer os.Remove(f.Name()) // nothing is left of it once it was renamed
 	size, err := io.Copy(f, r)

@@ -253,7 +253,7 @@ func (d *development) welcome(ctx context.Context) error {
 	t := d.s.terminal
 	t.print("Custody is running. Ctrl-C ends it; the data stays in %s.", d.Dir)
 	t.print("")
-	t.print("  API        %s   (%s/openapi.json)", base, base)
+	t.print("  API        %s   (read it in a browser: %s/docs)", base, base)
 	t.print("  sign-in    %s   (anybody may be anybody: this machine only)", d.idp.Issuer())
 	t.print("  database   PostgreSQL %s, %s", d.pg.Version, d.pg.Source)
 	t.print("  model      offline: picks sentences, is not a language model (%s)", filepath.Join(d.Dir, "custody.yaml"))

@@ -19,6 +19,9 @@ func (doctorCommand) Help() string {
 	return "Example:\n\n    custody doctor\n    custody doctor token\n    custody doctor @alice.token\n\nIt reads the same settings as `custody serve`, goes on after whatever it finds, and exits with 0 if nothing is wrong; hints do not count. Beside `custody dev`: set -a; . .custody/env; set +a"
 }
 
+// whereSettings is for somebody who runs doctor in a shell without settings.
+const whereSettings = "Run it with the environment of the server; beside `custody dev`: set -a; . .custody/env; set +a"
+
 // Run looks at the installation, or at one token.
 func (c doctorCommand) Run(ctx context.Context, s *session) error {
 	file := s.env(custody.EnvConfig)
@@ -27,12 +30,18 @@ func (c doctorCommand) Run(ctx context.Context, s *session) error {
 		if unread != nil {
 			return &exit{code: exitUsage, err: unread}
 		}
+		if len(cfg.Issuers) == 0 {
+			return usage("doctor compares a token with a server's settings, and here no issuer is set. %s\nWhat the server says of it: custody token show", whereSettings)
+		}
 		return c.explain(ctx, s, cfg)
 	}
 	if unread != nil {
 		cfg, _ = custody.Load(s.env, "") // without a file nothing can fail
 	}
 	cfg.InsecureHTTP = cfg.TLSCert == "" && cfg.TLSKey == "" && !cfg.Production // as a process on loopback would run
+	if cfg.DatabaseURL == "" && len(cfg.Issuers) == 0 && unread == nil {
+		s.say("None of a server's settings are set here. %s", whereSettings)
+	}
 	return s.diagnosed(custody.Diagnose(ctx, custody.Installation{Config: cfg, Unread: unread, File: file, Environ: s.environ()}))
 }
 

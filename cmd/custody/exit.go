@@ -30,6 +30,7 @@ const (
 type exit struct {
 	code   int
 	silent bool
+	kind   string // the problem type that a program sees; "" is that of the code
 	err    error
 }
 
@@ -44,6 +45,12 @@ func (e *exit) Unwrap() error { return e.err }
 
 func failed(code int, format string, args ...any) error {
 	return &exit{code: code, err: fmt.Errorf(format, args...)}
+}
+
+// refused is failed for what a server would have refused as well, with the
+// problem type that it would have named.
+func refused(code int, kind, format string, args ...any) error {
+	return &exit{code: code, kind: kind, err: fmt.Errorf(format, args...)}
 }
 
 func usage(format string, args ...any) error { return failed(exitUsage, format, args...) }
@@ -65,6 +72,8 @@ func codeOf(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &p):
 		return codeOfStatus(p)
+	case errors.Is(err, custody.ErrSetting):
+		return exitUsage
 	case errors.Is(err, client.ErrShown):
 		return exitBroken
 	case errors.Is(err, custody.ErrAway), unreachable(err):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -47,9 +48,9 @@ func (s *session) problemOf(err error, code int) *client.Problem {
 		exitUsage: "usage", exitRefused: "denied", exitNotFound: "not-found", exitInvalid: "malformed",
 		exitRunFailed: "run-failed", exitBroken: "broken", exitNotNow: "unavailable", exitInterrupted: "interrupted",
 	}
-	name := names[code]
-	if name == "" {
-		name = "internal"
+	name := cmp.Or(names[code], "internal")
+	if own := (*exit)(nil); errors.As(err, &own) && own.kind != "" {
+		name = own.kind
 	}
 	return &client.Problem{Type: client.ProblemPrefix + name, Title: name, Detail: s.explain(err)}
 }
@@ -147,7 +148,7 @@ func (s *session) next(p *client.Problem) string {
 	case "not-eligible":
 		return "Somebody else must decide. Whom it waits for: custody approvals --all"
 	case "not-found":
-		return s.whereListed(p.Instance)
+		return s.whereListed(p)
 	case "precondition-failed":
 		return "Somebody changed it meanwhile. Look at it again, and repeat the command if it still is what you want."
 	case "rate-limited", "unavailable", "unpublished":
@@ -158,16 +159,26 @@ func (s *session) next(p *client.Problem) string {
 	case "internal":
 		return "That is the server's fault, not yours. Try again; with the same --key nothing happens twice."
 	}
+	run, approval := s.named(p, "run"), s.named(p, "approval")
 	return map[string]string{
-		"run-closed":           "The run has ended already: custody run get ID",
-		"run-not-failed":       "Only a failed run is retried: custody run get ID",
-		"approval-closed":      "It is decided, expired or withdrawn: custody approvals --all",
-		"digest-stale":         "What is shown has changed since you looked. Look again: custody approve ID",
-		"already-voted":        "While it is pending you may take your vote back: custody withdraw ID",
+		"run-closed":           "It has ended already. How: " + s.helper(s.As, "run get "+run),
+		"run-not-failed":       "Only a failed run is retried. How this one stands: " + s.helper(s.As, "run get "+run),
+		"approval-closed":      "There is nothing left to decide. What still waits: " + s.helper(s.As, "approvals"),
+		"digest-stale":         "What is shown has changed since you looked. Look again: " + s.helper(s.As, "approve "+approval),
+		"already-voted":        "While it is pending you may take your vote back: " + s.helper(s.As, "withdraw "+approval),
 		"idempotency-mismatch": "This key belongs to another call. Choose another --key, or leave it out and one is made.",
 		"erased":               "The content was erased for good; the entry says by whom and why.",
 		"too-large":            "A request holds 1 MiB at most. Send a reference to the document instead of the document.",
 	}[p.Kind()]
+}
+
+// named is the run or the approval that a refused request was about.
+func (s *session) named(p *client.Problem, kind string) string {
+	if rest, ok := strings.CutPrefix(p.Instance, "/v1/"+kind+"s/"); ok {
+		id, _, _ := strings.Cut(rest, "/")
+		return id
+	}
+	return "ID"
 }
 
 // comeBack says when to try again.
@@ -195,13 +206,23 @@ func (s *session) whoMay(detail string) string {
 	return yours
 }
 
-// whereListed names the list that an unknown thing would stand in.
-func (s *session) whereListed(instance string) string {
+// whereListed says where to look for an unknown thing. What belongs to a run or
+// an approval may be missing although the run is there.
+func (s *session) whereListed(p *client.Problem) string {
+	at := p.Instance
+	switch {
+	case at == "/v1/runs":
+		return "There is no such workflow, or not that version of it. What there is: " + s.helper(s.As, "workflow list")
+	case strings.HasPrefix(at, "/v1/runs/") && (strings.HasSuffix(at, "/input") || strings.HasSuffix(at, "/output")):
+		return "There is none yet, or none that you may see. How far the run is, and its steps: " + s.helper(s.As, "run get "+s.named(p, "run"))
+	case strings.HasSuffix(at, "/votes/mine"):
+		return "You have no vote there. What you may see: " + s.helper(s.As, "approvals --all")
+	}
 	for part, command := range map[string]string{
 		"/v1/runs": "run list", "/v1/workflows": "workflow list", "/v1/approvals": "approvals --all",
-		"/v1/audit/entries": "audit list", "/v1/revocations": "revocations",
+		"/v1/audit/entries": "audit list", "/v1/audit/bundle": "run list", "/v1/revocations": "revocations",
 	} {
-		if strings.HasPrefix(instance, part) {
+		if strings.HasPrefix(at, part) {
 			return "There is none that you may see. What there is: " + s.helper(s.As, command)
 		}
 	}

@@ -147,7 +147,7 @@ func (c tokenLoginCommand) welcome(ctx context.Context, s *session, shelf signin
 	defer api.Close()
 	me, err := api.Me(ctx)
 	if p := (*client.Problem)(nil); errors.As(err, &p) && codeOfStatus(p) == exitRefused {
-		return failed(exitRefused, "the sign-in worked, but the server refuses its token: %s\n`custody doctor token`, where the server's settings are, says what to change", p.Detail)
+		return refused(exitRefused, "unauthenticated", "the sign-in worked, but the server refuses its token: %s\n`custody doctor token`, where the server's settings are, says what to change", p.Detail)
 	}
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func (c tokenLoginCommand) weak() error {
 	if c.Device {
 		hint = "try `custody token login --acr mfa` without --device: many providers ask for it in a browser only"
 	}
-	return failed(exitRefused, "signed in, but without a second factor: the provider did not ask for it, or the server does not read it from the token\n%s", hint)
+	return refused(exitRefused, "step-up-required", "signed in, but without a second factor: the provider did not ask for it, or the server does not read it from the token\n%s", hint)
 }
 
 func (o signedIn) sentence() string {

@@ -38,7 +38,9 @@ type program struct {
 
 // run does what the arguments ask and returns the exit code.
 func run(ctx context.Context, args []string, t terminal) int {
+	results := &sink{Writer: t.out}
 	s := &session{terminal: t}
+	s.out = results
 	if len(args) > 0 && args[0] == completeWord {
 		return s.complete(ctx, args[1:])
 	}
@@ -58,7 +60,7 @@ func run(ctx context.Context, args []string, t terminal) int {
 		return s.report(ctx, usage("%s\nTry `custody --help`, or --help after a command.", text))
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	return s.report(ctx, command.Run(s))
+	return s.report(ctx, results.outcome(command.Run(s)))
 }
 
 func newParser(p *program, t terminal) (*kong.Kong, error) {
@@ -125,6 +127,20 @@ func pairs(title string, of [][2]string) string {
 // helpShown is how kong's --help comes back to us instead of ending the program.
 type helpShown struct{}
 
+// usual takes what people type who know other commands: nothing at all, help
+// before a command, and --version.
+func usual(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case slices.Equal(args, []string{"--version"}):
+		return []string{"version"}
+	}
+	return args
+}
+
 func parse(parser *kong.Kong, args []string) (command *kong.Context, helped bool, err error) {
 	defer func() {
 		switch r := recover(); r {
@@ -135,9 +151,6 @@ func parse(parser *kong.Kong, args []string) (command *kong.Context, helped bool
 			panic(r)
 		}
 	}()
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	command, err = parser.Parse(args)
+	command, err = parser.Parse(usual(args))
 	return command, false, err
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"os/signal"
@@ -31,7 +33,11 @@ func (c serveCommand) Run(ctx context.Context, s *session) error {
 	}
 	tuneMemory(s.env, physicalMemory())
 	signal.Ignore(syscall.SIGHUP) // others reread their certificates at it; we do so when they change
-	if err := custody.Serve(ctx, cfg); err != nil {
+	err = custody.Serve(ctx, cfg)
+	switch {
+	case errors.Is(err, custody.ErrSetting):
+		return &exit{code: exitUsage, err: fmt.Errorf("%w\nEverything that is wrong with the settings: custody doctor", err)}
+	case err != nil:
 		return &exit{code: exitFailure, err: err} // being asked to end is no failure; what was cut off is
 	}
 	return nil

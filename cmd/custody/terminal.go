@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -30,7 +32,10 @@ func (t terminal) print(format string, args ...any) { fmt.Fprintf(t.out, format+
 // ask reports whether somebody says yes. The end of the input is a no.
 func (t terminal) ask(question string) bool {
 	fmt.Fprintf(t.err, "%s [y/N] ", question)
-	line, _ := bufio.NewReader(io.LimitReader(t.in, 1<<10)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(t.in, 1<<10)).ReadString('\n')
+	if err != nil {
+		t.say("") // nobody ended the line
+	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":
 		return true
@@ -38,8 +43,40 @@ func (t terminal) ask(question string) bool {
 	return false
 }
 
+// A sink takes results and remembers that it could not: what a full disk cut
+// short must not look like a short list.
+type sink struct {
+	io.Writer
+	mu     sync.Mutex
+	failed error
+}
+
+// Write writes, and keeps the first error.
+func (k *sink) Write(p []byte) (int, error) {
+	n, err := k.Writer.Write(p)
+	if err != nil {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.failed = cmp.Or(k.failed, err)
+	}
+	return n, err
+}
+
+// outcome is err, or else what kept the result from being written.
+func (k *sink) outcome(err error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err == nil && k.failed != nil {
+		return fmt.Errorf("the result is not complete: %w", k.failed)
+	}
+	return err
+}
+
 // width is that of the terminal behind w, 0 if there is none.
 func (t terminal) width(w io.Writer) int {
+	if k, ok := w.(*sink); ok {
+		w = k.Writer
+	}
 	if t.columns == nil {
 		return 0
 	}

@@ -27,7 +27,7 @@ func (s *session) kept(ctx context.Context) (string, error) {
 }
 
 func noToken() error {
-	return failed(exitRefused, "no token: sign in with `custody token login`, or use --token-file, CUSTODY_TOKEN or CUSTODY_TOKEN_FILE; against `custody dev`: --as alice")
+	return refused(exitRefused, "unauthenticated", "no token: sign in with `custody token login`, or use --token-file, CUSTODY_TOKEN or CUSTODY_TOKEN_FILE; against `custody dev`: --as alice")
 }
 
 // renewed renews the kept sign-in. One process does it at a time: the provider
@@ -54,7 +54,7 @@ func (s *session) renewed(ctx context.Context, shelf signin.Shelf) (string, erro
 	case time.Now().Before(k.Expires):
 		return k.Access, nil // it lives for another moment, and the server decides
 	case errors.Is(err, signin.ErrOver):
-		return "", failed(exitRefused, "%w: sign in with `custody token login`", err)
+		return "", refused(exitRefused, "unauthenticated", "%w: sign in with `custody token login`", err)
 	}
 	return "", failed(exitNotNow, "the token has ended and cannot be renewed just now: %w\nTry again, or sign in with `custody token login`", err)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/custodyhq/custody"
@@ -323,3 +325,22 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		t.Errorf("without keys: exit %d: %s", r.code, r.out)
 	}
 }
+
+// Somebody who writes a list to a full disk must not take the rest for all.
+func TestAResultThatCannotBeWrittenIsAFailure(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"version"}, {"--json", "version"}, {"workflow", "new", "x"}} {
+		var errs bytes.Buffer
+		full := terminal{in: strings.NewReader(""), out: fullDisk{}, err: &errs, env: func(string) string { return "" }}
+		if code := run(t.Context(), args, full); code != exitFailure || !strings.Contains(errs.String(), "no space left") {
+			t.Errorf("%v: exit %d: %s", args, code, errs.String())
+		}
+	}
+	if r := newShell(t).run("", "version"); r.code != 0 || r.out == "" {
+		t.Errorf("exit %d: %s", r.code, r.err)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }

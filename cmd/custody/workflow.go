@@ -152,7 +152,7 @@ func (s *session) read(file string) ([]byte, error) {
 		return nil, &exit{code: exitUsage, err: err}
 	}
 	if len(raw) > maxDefinition {
-		return nil, failed(exitInvalid, "%s is larger than 1 MiB, which the server does not take", file)
+		return nil, refused(exitInvalid, "too-large", "%s is larger than 1 MiB, which the server does not take", file)
 	}
 	return raw, nil
 }

@@ -26,9 +26,10 @@ SERVER = os.environ.get("CUSTODY_URL", "http://127.0.0.1:8080")
 class Refused(Exception):
     """A problem (RFC 9457): switch on its type, show its detail."""
 
-    def __init__(self, problem):
+    def __init__(self, problem, after):
         super().__init__(f"{problem.get('type')}: {problem.get('detail')}")
         self.problem = problem
+        self.after = after  # seconds until it is worth trying again
 
 
 def request(token, method, path, body=None, **headers):
@@ -43,7 +44,7 @@ def request(token, method, path, body=None, **headers):
         return urllib.request.urlopen(req, timeout=60)
     except urllib.error.HTTPError as error:
         if error.headers.get_content_type() == "application/problem+json":
-            raise Refused(json.load(error)) from None
+            raise Refused(json.load(error), int(error.headers.get("Retry-After", 1))) from None
         raise
 
 
@@ -56,7 +57,7 @@ def call(token, method, path, body=None, **headers):
         except Refused as refused:
             if refused.problem["status"] not in (429, 503) or attempt == 4:
                 raise
-            time.sleep(1 + attempt)  # the same key makes this safe
+            time.sleep(refused.after)  # the same key makes this safe
 
 
 def entry_hash(entry):
@@ -145,6 +146,8 @@ def read(path):
 
 
 def main():
+    if len(sys.argv) != 2 or not {"CALLER_TOKEN_FILE", "APPROVER_TOKEN_FILE"} <= os.environ.keys():
+        sys.exit(__doc__)
     caller = read(os.environ["CALLER_TOKEN_FILE"])
     approver = read(os.environ["APPROVER_TOKEN_FILE"])
     contract = read(sys.argv[1])
@@ -176,4 +179,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (Refused, OSError) as error:  # what went wrong, not where in this file
+        sys.exit(f"contract_review: {error}")

@@ -98,14 +98,17 @@ func (f *Finding) UnmarshalJSON(text []byte) error {
 
 // String is the finding in one line.
 func (f Finding) String() string {
-	place := f.Stream
+	place := f.Kind
+	if f.Stream != "" {
+		place += " " + f.Stream
+	}
 	if f.Seq != nil {
-		place = fmt.Sprintf("%s #%d", place, *f.Seq)
+		place += fmt.Sprintf(" #%d", *f.Seq)
 	}
 	if f.Payload != "" {
 		place += " " + f.Payload
 	}
-	return f.Kind + " " + place + ": " + f.Detail
+	return place + ": " + f.Detail
 }
 
 func (f Finding) compare(g Finding) int {
