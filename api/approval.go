@@ -241,16 +241,16 @@ func (a *API) listApprovals(ctx context.Context, c caller, in *struct {
 			f.Roles = nil // an auditor sees all of them
 		}
 	}
+	filter := filterOf("approvals", c.ID, f.State, in.For, in.Run)
+	if err := in.place(filter, (*idText)(&f.Cursor)); err != nil {
+		return nil, err
+	}
 	out := &output[Approval]{Body: Page[Approval]{Data: []Approval{}}}
 	if in.Run != "" {
 		var ok bool
 		if f.Run, _, ok = parseStream(in.Run); !ok {
 			return out, nil
 		}
-	}
-	filter := filterOf("approvals", c.ID, f.State, in.For, in.Run)
-	if err := in.place(filter, (*idText)(&f.Cursor)); err != nil {
-		return nil, err
 	}
 	rows, err := a.cfg.Store.Approvals(ctx, c.Tenant, f)
 	if err != nil {
