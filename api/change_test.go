@@ -254,6 +254,7 @@ func TestMethodsMediaTypesAndParametersThatAreNotThere(t *testing.T) {
 		{"GET", "/v1/runs?limit=", "", nil, 400},
 		{"GET", "/v1/runs?created_after=", "", nil, 400},
 		{"GET", "/v1/runs?state=", "", nil, 400},
+		{"GET", "/v1/audit/entries?min_index=", "", nil, 400},
 		{"GET", "/v1/runs?limit=1&limit=2", "", nil, 400},
 		{"GET", "/v1/workflows?name_prefix=&cursor=", "", nil, 200},
 		{"POST", "/v1/runs?dry_run=", `{"workflow": "plain", "input": {"text": "x"}}`, nil, 400},

@@ -122,3 +122,24 @@ func TestTheRequestOfTheDescriptionWorks(t *testing.T) {
 		}
 	}
 }
+
+func TestNullIsAbsentInBodiesAndTheDescriptionSaysSo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	schemas := b.api.huma.OpenAPI().Components.Schemas.Map()
+	for name, fields := range map[string][]string{"Submission": {"digest"}, "CancelRunRequest": {"reason"}, "Ballot": {"comment"}} {
+		for field, s := range schemas[name].Properties {
+			if want := slices.Contains(fields, field); s.Nullable != want {
+				t.Errorf("%s: %s may be null: %t, want %t", name, field, s.Nullable, want)
+			}
+		}
+	}
+	for body, want := range map[string]int{
+		`{"workflow": "plain", "digest": null, "input": {"text": "x"}}`: 200,
+		`{"workflow": null, "input": {"text": "x"}}`:                    400,
+	} {
+		if got := b.send("alice", "POST", "/v1/runs?dry_run=true", body); got.StatusCode != want {
+			t.Errorf("%s: %d %s", body, got.StatusCode, got.body)
+		}
+	}
+}
