@@ -53,7 +53,7 @@ func problemTypes() map[string]problemType {
 		"erased":                 {http.StatusGone, "the content is not there any more"},
 		"precondition-failed":    {http.StatusPreconditionFailed, "If-Match names another version"},
 		"too-large":              {http.StatusRequestEntityTooLarge, "the body is too large"},
-		"unsupported-media-type": {http.StatusUnsupportedMediaType, "the body is of another media type"},
+		"unsupported-media-type": {http.StatusUnsupportedMediaType, "the body is of another media type, or encoded"},
 		"invalid-input":          {http.StatusUnprocessableEntity, "a value does not fit; errors says which"},
 		"invalid-workflow":       {http.StatusUnprocessableEntity, "the definition does not hold; errors gives line and column"},
 		"idempotency-mismatch":   {http.StatusUnprocessableEntity, "the key was used with another request"},

@@ -41,6 +41,9 @@ func TestEverythingIsDescribed(t *testing.T) {
 				t.Errorf("%s: %s is not described", name, p.Name)
 			}
 			dry = dry || p.Name == "dry_run"
+			if p.Name == "If-None-Match" && op.Responses["200"].Headers["ETag"] == nil {
+				t.Errorf("%s does not say that there is an ETag", name)
+			}
 		}
 		if want := method != "GET" && path != logoutPath && path != verifyPath; dry != want {
 			t.Errorf("%s: dry_run %t, want %t", name, dry, want)
