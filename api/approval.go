@@ -241,16 +241,16 @@ func (a *API) listApprovals(ctx context.Context, c caller, in *struct {
 			f.Roles = nil // an auditor sees all of them
 		}
 	}
+	filter := filterOf("approvals", c.ID, f.State, in.For, in.Run)
+	if err := in.place(filter, (*idText)(&f.Cursor)); err != nil {
+		return nil, err
+	}
 	out := &output[Approval]{Body: Page[Approval]{Data: []Approval{}}}
 	if in.Run != "" {
 		var ok bool
 		if f.Run, _, ok = parseStream(in.Run); !ok {
 			return out, nil
 		}
-	}
-	filter := filterOf("approvals", c.ID, f.State, in.For, in.Run)
-	if err := in.place(filter, (*idText)(&f.Cursor)); err != nil {
-		return nil, err
 	}
 	rows, err := a.cfg.Store.Approvals(ctx, c.Tenant, f)
 	if err != nil {
@@ -347,7 +347,9 @@ func (a *API) vote(ctx context.Context, c caller, in *struct {
 		return nil, a.refusal(ctx, c, err, in.Approval)
 	}
 	if in.DryRun {
-		return &voteOut{Status: http.StatusOK, Body: Vote{By: c.ID, Decision: in.Body.Decision, Digest: in.Body.Digest, At: stamp(time.Now().UnixMicro()), State: string(v.State)}}, nil
+		out := &voteOut{Status: http.StatusOK, Body: showVote(v.Vote)}
+		out.Body.State = string(v.State)
+		return out, nil
 	}
 	out := &voteOut{Once: replayedHeader(v.Replayed), Status: http.StatusCreated, Body: showVote(v.Vote)}
 	for _, shown := range showVotes(x.Votes) { // repeated: it may have been taken back since

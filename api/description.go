@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,7 +53,7 @@ func problemTypes() map[string]problemType {
 		"erased":                 {http.StatusGone, "the content is not there any more"},
 		"precondition-failed":    {http.StatusPreconditionFailed, "If-Match names another version"},
 		"too-large":              {http.StatusRequestEntityTooLarge, "the body is too large"},
-		"unsupported-media-type": {http.StatusUnsupportedMediaType, "the body is of another media type"},
+		"unsupported-media-type": {http.StatusUnsupportedMediaType, "the body is of another media type, or encoded"},
 		"invalid-input":          {http.StatusUnprocessableEntity, "a value does not fit; errors says which"},
 		"invalid-workflow":       {http.StatusUnprocessableEntity, "the definition does not hold; errors gives line and column"},
 		"idempotency-mismatch":   {http.StatusUnprocessableEntity, "the key was used with another request"},
@@ -163,6 +164,7 @@ func (a *API) describe() {
 				op.Tags = []string{n.tag}
 			}
 			describeParameters(op)
+			a.describeBody(op)
 			addAnswers(op)
 			describeAnswers(op)
 			describeProblems(op, n.problems, types)
@@ -185,6 +187,22 @@ func describeParameters(op *huma.Operation) {
 			schema.Pattern = pattern
 			p.Schema = &schema
 		}
+	}
+}
+
+// describeBody says that null means absent: decodeStrict leaves it out before
+// huma looks.
+func (a *API) describeBody(op *huma.Operation) {
+	if op.RequestBody == nil || op.RequestBody.Content["application/json"] == nil {
+		return
+	}
+	schemas := a.huma.OpenAPI().Components.Schemas
+	body := schemas.SchemaFromRef(op.RequestBody.Content["application/json"].Schema.Ref)
+	if body == nil {
+		return
+	}
+	for field, s := range body.Properties {
+		s.Nullable = s.Type != "" && !slices.Contains(body.Required, field)
 	}
 }
 
@@ -211,7 +229,7 @@ func patternOf(p *huma.Param) string {
 }
 
 // strictParameters are the query parameters that cannot be empty: numbers,
-// times, and those of a closed list.
+// times, those of a closed list, and those whose pattern refuses it.
 func (a *API) strictParameters() map[string]bool {
 	out := map[string]bool{}
 	for _, item := range a.huma.OpenAPI().Paths {
@@ -220,7 +238,7 @@ func (a *API) strictParameters() map[string]bool {
 				continue
 			}
 			for _, p := range op.Parameters {
-				if p.In == "query" && (p.Schema.Type != huma.TypeString || p.Schema.Format != "" || len(p.Schema.Enum) > 0) {
+				if s := p.Schema; p.In == "query" && (s.Type != huma.TypeString || s.Format != "" || len(s.Enum) > 0 || !regexp.MustCompile(s.Pattern).MatchString("")) {
 					out[p.Name] = true
 				}
 			}

@@ -41,6 +41,9 @@ func TestEverythingIsDescribed(t *testing.T) {
 				t.Errorf("%s: %s is not described", name, p.Name)
 			}
 			dry = dry || p.Name == "dry_run"
+			if p.Name == "If-None-Match" && op.Responses["200"].Headers["ETag"] == nil {
+				t.Errorf("%s does not say that there is an ETag", name)
+			}
 		}
 		if want := method != "GET" && path != logoutPath && path != verifyPath; dry != want {
 			t.Errorf("%s: dry_run %t, want %t", name, dry, want)
@@ -119,6 +122,27 @@ func TestTheRequestOfTheDescriptionWorks(t *testing.T) {
 		}
 		if got := b.send("erin", "POST", "/v1/workflows", text, "Content-Type", media); got.StatusCode/100 != 2 {
 			t.Errorf("%s: %d %s", media, got.StatusCode, got.body)
+		}
+	}
+}
+
+func TestNullIsAbsentInBodiesAndTheDescriptionSaysSo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	schemas := b.api.huma.OpenAPI().Components.Schemas.Map()
+	for name, fields := range map[string][]string{"Submission": {"digest"}, "CancelRunRequest": {"reason"}, "Ballot": {"comment"}} {
+		for field, s := range schemas[name].Properties {
+			if want := slices.Contains(fields, field); s.Nullable != want {
+				t.Errorf("%s: %s may be null: %t, want %t", name, field, s.Nullable, want)
+			}
+		}
+	}
+	for body, want := range map[string]int{
+		`{"workflow": "plain", "digest": null, "input": {"text": "x"}}`: 200,
+		`{"workflow": null, "input": {"text": "x"}}`:                    400,
+	} {
+		if got := b.send("alice", "POST", "/v1/runs?dry_run=true", body); got.StatusCode != want {
+			t.Errorf("%s: %d %s", body, got.StatusCode, got.body)
 		}
 	}
 }

@@ -108,7 +108,7 @@ func (a *API) listEntries(ctx context.Context, c caller, in *struct {
 		f.Owner = c.ID
 	}
 	var at place
-	filter := filterOf("entries", f, in.MinIndex)
+	filter := filterOf("entries", f, in.MinIndex, possible)
 	if err := in.place(filter, &at); err != nil {
 		return nil, err
 	}

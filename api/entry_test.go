@@ -87,7 +87,7 @@ func TestACursorOfEntriesBindsItsFilters(t *testing.T) {
 	}
 	var whole Page[client.Entry]
 	b.send("audrey", "GET", "/v1/audit/entries?limit=2", "").decode(t, &whole)
-	for other, want := range map[string]int{"": 200, "&min_index=1": 400} {
+	for other, want := range map[string]int{"": 200, "&min_index=1": 400, "&run=nonsense": 400} {
 		if got := b.send("audrey", "GET", "/v1/audit/entries?cursor="+*whole.Next+other, ""); got.StatusCode != want {
 			t.Errorf("a whole tenant's%s: %d", other, got.StatusCode)
 		}

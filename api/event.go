@@ -38,7 +38,7 @@ func (a *API) getEvents(ctx context.Context, c caller, in *struct {
 	RunPath
 	Paging
 	Accept string `header:"Accept"`
-	Last   string `header:"Last-Event-ID" pattern:"^[0-9]{1,18}$" doc:"seq of the last event seen"`
+	Last   string `header:"Last-Event-ID" pattern:"^[0-9]{0,18}$" doc:"seq of the last event seen; empty: none"`
 },
 ) (*raw, error) {
 	run, err := a.visible(ctx, c, in.Run)

@@ -152,6 +152,11 @@ func (a *API) limiting(next http.Handler) http.Handler {
 			writeProblem(w, r, noKey())
 			return
 		}
+		if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+			writeProblem(w, r, newProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "an encoded body is not read: send it without Content-Encoding"))
+			return
+		}
+		lowerMediaType(r.Header)
 		limit, within := limitsOf(r)
 		if r.ContentLength > limit {
 			tooLarge(w, r)
@@ -176,6 +181,19 @@ func (a *API) limiting(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// lowerMediaType writes the media type of the body as huma compares it. Its case
+// means nothing (RFC 9110, section 8.3.1); that of its parameters may.
+func lowerMediaType(h http.Header) {
+	media, parameters, found := strings.Cut(h.Get("Content-Type"), ";")
+	if media == "" {
+		return
+	}
+	if media = strings.ToLower(media); found {
+		media += ";" + parameters
+	}
+	h.Set("Content-Type", media)
 }
 
 // limitsOf are the largest body and the time for it. Only whoever may have a

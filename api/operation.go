@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect" //nolint:depguard // huma asks for a reflect.Type
+	"slices"
 	"strconv"
 	"sync"
 
@@ -172,6 +173,10 @@ func cut(err error) {
 func (a *API) response(method, path string, status int, description string, content map[string]*huma.Schema) {
 	op := a.operation(method, path)
 	r := &huma.Response{Description: description}
+	conditional := slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == "If-None-Match" })
+	if usual := op.Responses[strconv.Itoa(status)]; usual != nil && conditional {
+		r.Headers = map[string]*huma.Header{"ETag": usual.Headers["ETag"]}
+	}
 	for media, schema := range content {
 		if r.Content == nil {
 			r.Content = map[string]*huma.MediaType{}

@@ -160,6 +160,11 @@ func TestOnlyWhatIsThereIsRevoked(t *testing.T) {
 			t.Errorf("%s %q: %d %s", c.kind, c.value, got.StatusCode, got.body)
 		}
 	}
+	for reason, want := range map[string]int{`left\u0000`: 400, `left\u0007\n`: 201} { // NUL is in no text of PostgreSQL
+		if got := b.send("carol", "POST", "/v1/revocations", `{"kind": "jti", "value": "another", "reason": "`+reason+`"}`); got.StatusCode != want {
+			t.Errorf("the reason %s: %d %s", reason, got.StatusCode, got.body)
+		}
+	}
 	if got := b.send("carol", "POST", "/v1/revocations", `{"kind": "sub", "reason": "x"}`); got.StatusCode != 400 {
 		t.Errorf("without a value: %d", got.StatusCode)
 	}

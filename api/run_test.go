@@ -333,6 +333,8 @@ func TestListsArePagedFilteredAndOnlyOfWhatOneMaySee(t *testing.T) {
 	}
 	b.send("alice", "GET", "/v1/runs?limit=2", "").decode(t, &page)
 	for path, want := range map[string]int{
+		"/v1/runs?caller=somebody&cursor=" + page.Next: 400, "/v1/runs?caller=somebody": 200, // nothing is there, and the cursor is looked at
+		"/v1/approvals?run=nonsense&cursor=" + page.Next: 400, "/v1/approvals?run=nonsense": 200,
 		"/v1/runs?limit=3&cursor=" + page.Next: 200, "/v1/runs?state=failed&cursor=" + page.Next: 400,
 		"/v1/approvals?cursor=" + page.Next: 400, "/v1/runs?cursor=nonsense": 400, "/v1/runs?cursor=e30": 400,
 	} {

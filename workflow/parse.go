@@ -51,6 +51,7 @@ func load(root *node, src *text, kinds Kinds) (*Definition, error) {
 		l.fault(root, "type", "a definition is a mapping, and this is "+root.what(), "begin with `name:`")
 		return nil, l.problems
 	}
+	l.storable(root)
 	l.header(root)
 	l.steps(root)
 	if len(l.problems) == 0 {
@@ -87,6 +88,24 @@ func (l *loader) warn(n *node, code, message, remedy string) {
 func (l *loader) record(to *Problems, line, column int, pointer, code, message, remedy string) {
 	if len(*to) < maxProblems {
 		*to = append(*to, l.src.problem(line, column, pointer, code, message, remedy))
+	}
+}
+
+// storable refuses an escaped U+0000 wherever it stands: no text of PostgreSQL
+// holds it, and a run that came to it could neither go on nor end.
+func (l *loader) storable(n *node) {
+	const message, remedy = "a text may not hold U+0000, which no database keeps", "take it out"
+	if s, ok := n.text(); ok && strings.Contains(s, "\x00") {
+		l.fault(n, "nul", message, remedy)
+	}
+	for _, f := range n.fields {
+		if strings.Contains(f.name, "\x00") {
+			l.faultAt(n, f, "nul", message, remedy)
+		}
+		l.storable(f.value)
+	}
+	for _, item := range n.items {
+		l.storable(item)
 	}
 }
 

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -120,6 +121,9 @@ func readSource(source []byte) (*node, *text, Problems) {
 		return nil, src, Problems{src.problem(1, 1, "", "too_large", "the definition is larger than 256 KiB", "split it, or pass long texts as input")}
 	case !utf8.Valid(source):
 		return nil, src, Problems{src.problem(1, 1, "", "not_utf8", "the text is not UTF-8", "save the file as UTF-8")}
+	case bytes.IndexByte(source, 0) >= 0:
+		line := 1 + bytes.Count(source[:bytes.IndexByte(source, 0)], []byte("\n"))
+		return nil, src, Problems{src.problem(line, 1, "", "nul", "the text holds U+0000, which no database keeps", "take it out")}
 	}
 	if strings.HasPrefix(strings.TrimLeft(src.all, " \t\n"), "{") {
 		// A canonical definition is JSON. Flow YAML starts like it and is

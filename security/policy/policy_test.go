@@ -3,6 +3,7 @@ package policy_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,6 +145,11 @@ func TestStepUpNeedsAPersonWhoJustSignedIn(t *testing.T) {
 			d := policy.StepUp(c.p, 5*time.Minute, now)
 			if diff := cmp.Diff(c.want, codes(d)); diff != "" || d.Allowed() != (len(c.want) == 0) {
 				t.Errorf("reasons (-want +got):\n%s", diff)
+			}
+			for _, r := range d.Reasons() {
+				if r.Code == "stale" && !strings.Contains(r.Detail, "last 5 minutes") {
+					t.Errorf("it says %q", r.Detail)
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func StepUp(p security.Principal, within time.Duration, now time.Time) security.
 		a.miss(StepUpPolicy, "mfa", "a second factor is needed: sign in with one")
 	}
 	if !p.FreshWithin(within, now) {
-		a.miss(StepUpPolicy, "stale", "a sign-in within the last "+within.String()+" is needed: sign in again")
+		a.miss(StepUpPolicy, "stale", fmt.Sprintf("a sign-in within the last %g minutes is needed: sign in again", within.Minutes()))
 	}
 	a.policies = append(a.policies, StepUpPolicy)
 	return a.decision()

@@ -63,12 +63,24 @@ func (e *Engine) Vote(ctx context.Context, who security.Principal, b Ballot) (Vo
 		return Voted{}, err
 	}
 	if b.DryRun {
-		if _, err := approval.Decide(req, votes, &vote, now.UnixMicro()); err != nil {
-			return Voted{}, refusal(err)
-		}
-		return Voted{State: asked.State}, e.revoked(ctx, who)
+		return e.rehearse(ctx, who, asked, vote, now)
 	}
 	return e.cast(ctx, who, b, asked, vote, comment)
+}
+
+// rehearse decides as cast does, and keeps nothing of it: there is no receipt.
+func (e *Engine) rehearse(ctx context.Context, who security.Principal, asked store.Asked, vote approval.Vote, now time.Time) (Voted, error) {
+	id, err := security.ParseID("vote", vote.ID)
+	if err != nil {
+		return Voted{}, err
+	}
+	req, votes := request(asked)
+	state, err := approval.Decide(req, votes, &vote, now.UnixMicro())
+	if err != nil {
+		return Voted{}, refusal(err)
+	}
+	out := Voted{State: state, Vote: store.Vote{ID: id, Approval: asked.ID, Voter: who.ID, Decision: vote.Decision, Signed: vote.Statement, AtUS: now.UnixMicro()}}
+	return out, e.revoked(ctx, who)
 }
 
 // voted reports whether the refusal may be a repetition of the same request,
