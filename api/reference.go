@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -26,18 +27,33 @@ var referenceHTML string
 //go:embed reference.css
 var referenceCSS string
 
-// A reference is the API's description as a page for people: made once, when the
-// process starts, of the OpenAPI document and nothing else. It loads nothing and
+// A reference is the API's description as a page for people: made once, for the
+// first who asks, of the OpenAPI document and nothing else. It loads nothing and
 // runs no script, and its policy says so.
 type reference struct {
-	html   []byte
+	html   func() ([]byte, error)
 	policy string // Content-Security-Policy
+}
+
+func newReference(document func() ([]byte, error)) reference {
+	sum := sha256.Sum256([]byte(referenceCSS))
+	return reference{
+		html: sync.OnceValues(func() ([]byte, error) {
+			raw, err := document()
+			if err != nil {
+				return nil, err
+			}
+			return referenceOf(raw)
+		}),
+		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	}
 }
 
 func (a *API) referenceRoutes() {
 	register(a, operation{method: http.MethodGet, path: "/docs", id: "getReference", who: whoPublic, summary: "This description as a page for people"},
 		func(context.Context, caller, *struct{}) (*page, error) {
-			return &page{ContentType: "text/html; charset=utf-8", Cache: "public, max-age=300", Policy: a.reference.policy, Body: a.reference.html}, nil
+			html, err := a.reference.html()
+			return &page{ContentType: "text/html; charset=utf-8", Cache: "public, max-age=300", Policy: a.reference.policy, Body: html}, err
 		})
 	a.response(http.MethodGet, "/docs", http.StatusOK, "one self-contained page without scripts", map[string]*huma.Schema{"text/html": textSchema("HTML")})
 }
@@ -50,25 +66,22 @@ type page struct {
 	Body        []byte
 }
 
-// make writes the page. Everything in the document is text to the template,
-// whatever it looks like.
-func (r *reference) make(document []byte) error {
+// referenceOf writes the page. Everything in the document is text to the
+// template, whatever it looks like.
+func referenceOf(document []byte) ([]byte, error) {
 	var d document3
 	if err := json.Unmarshal(document, &d); err != nil {
-		return fmt.Errorf("read the description: %w", err)
+		return nil, fmt.Errorf("read the description: %w", err)
 	}
 	t, err := template.New("reference").Parse(referenceHTML)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("write the reference: %w", err)
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, d.page()); err != nil {
-		return err
+		return nil, fmt.Errorf("write the reference: %w", err)
 	}
-	sum := sha256.Sum256([]byte(referenceCSS))
-	r.html = out.Bytes()
-	r.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	return nil
+	return out.Bytes(), nil
 }
 
 // document3 is what the page needs of an OpenAPI 3.1 document.
