@@ -327,16 +327,41 @@ type built struct {
 	help map[string]string
 }
 
+// TestMain removes what build made.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir := program.dir; dir != "" {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// program is built once for every test that asks it something.
+var program struct {
+	sync.Once
+	dir string
+	err error
+	built
+}
+
 func build(t *testing.T) *built {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "custody")
-	if runtime.GOOS == "windows" {
-		path += ".exe"
+	program.Do(func() {
+		if program.dir, program.err = os.MkdirTemp("", "custody-built-"); program.err != nil {
+			return
+		}
+		program.path, program.help = filepath.Join(program.dir, "custody"), map[string]string{}
+		if runtime.GOOS == "windows" {
+			program.path += ".exe"
+		}
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program.path, "./cmd/custody").CombinedOutput(); err != nil {
+			program.err = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	if program.err != nil {
+		t.Fatal(program.err)
 	}
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./cmd/custody").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return &built{path: path, help: map[string]string{}}
+	return &program.built
 }
 
 // groups are the commands that have commands below them.
