@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -321,5 +322,22 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	w.env["CUSTODY_KEY_DIR"] = filepath.Join(w.dir, "nokeys")
 	if r := w.run("", "doctor"); r.code != exitFailure || !regexp.MustCompile(`BAD +keys +in use: .* lacks kek/`).MatchString(r.out) {
 		t.Errorf("without keys: exit %d: %s", r.code, r.out)
+	}
+}
+
+func TestAClaimIsReadOutOfWhateverIsNoToken(t *testing.T) {
+	t.Parallel()
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"jti": "t-1", "sid": 7}`))
+	for _, c := range []struct{ token, name, want string }{
+		{"h." + claims + ".s", "jti", "t-1"},
+		{"h." + claims + ".s", "sid", ""},
+		{"h." + claims + ".s", "sub", ""},
+		{"h." + claims, "jti", ""},
+		{"h.{}.s", "jti", ""},
+		{"", "jti", ""},
+	} {
+		if got := claimOf(c.token, c.name); got != c.want {
+			t.Errorf("%s of %q: %q", c.name, c.token, got)
+		}
 	}
 }
