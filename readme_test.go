@@ -147,6 +147,9 @@ func codes(t *testing.T) map[string]bool {
 // Go in the documents compiles, each block as a package of this module.
 func TestGoInDocumentsCompiles(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it builds packages")
+	}
 	found := blocks(t, "go")
 	if len(found) == 0 {
 		t.Fatal("no Go was found")
@@ -346,6 +349,9 @@ var program struct {
 
 func build(t *testing.T) *built {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it builds the program")
+	}
 	program.Do(func() {
 		if program.dir, program.err = os.MkdirTemp("", "custody-built-"); program.err != nil {
 			return
