@@ -18,7 +18,6 @@ import (
 // What the doctor asks of a database.
 const (
 	oldestPostgres = 15
-	processConns   = 20               // that a process takes at most
 	clockHint      = 2 * time.Second  // tokens have 60 s of leeway, and entries show our time
 	clockProblem   = 30 * time.Second // half of that leeway
 	shortest       = 5 * time.Minute  // an export or a verification may take
@@ -168,15 +167,15 @@ func connections(s *sheet, i store.Inspection) {
 	if i.DataLimit >= 0 && i.DataLimit < most {
 		most, what = i.DataLimit, "the database's connection limit"
 	}
-	if most < processConns {
-		s.problem("connections", fmt.Sprintf("%s leaves %d, and a process takes up to %d", what, most, processConns), "raise "+what+" to "+strconv.Itoa(processConns)+" for each process, and some for people")
+	if most < store.MostConns {
+		s.problem("connections", fmt.Sprintf("%s leaves %d, and a process takes up to %d", what, most, store.MostConns), "raise "+what+" to "+strconv.Itoa(store.MostConns)+" for each process, and some for people")
 		return
 	}
-	if free := i.Connections - i.Taken; free < processConns {
-		s.hint("connections", fmt.Sprintf("%d of %d are free, and a process takes up to %d", max(free, 0), i.Connections, processConns), "raise max_connections before you start another process")
+	if free := i.Connections - i.Taken; free < store.MostConns {
+		s.hint("connections", fmt.Sprintf("%d of %d are free, and a process takes up to %d", max(free, 0), i.Connections, store.MostConns), "raise max_connections before you start another process")
 		return
 	}
-	s.well("connections", fmt.Sprintf("%d of %d are taken; enough for %s", i.Taken, i.Connections, plural(most/processConns, "process", "processes")))
+	s.well("connections", fmt.Sprintf("%d of %d are taken; enough for %s", i.Taken, i.Connections, plural(most/store.MostConns, "process", "processes")))
 }
 
 // timeouts looks at limits that a role or a database sets for everybody. Those

@@ -147,6 +147,9 @@ func codes(t *testing.T) map[string]bool {
 // Go in the documents compiles, each block as a package of this module.
 func TestGoInDocumentsCompiles(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it builds packages")
+	}
 	found := blocks(t, "go")
 	if len(found) == 0 {
 		t.Fatal("no Go was found")
@@ -327,16 +330,44 @@ type built struct {
 	help map[string]string
 }
 
+// TestMain removes what build made.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir := program.dir; dir != "" {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// program is built once for every test that asks it something.
+var program struct {
+	sync.Once
+	dir string
+	err error
+	built
+}
+
 func build(t *testing.T) *built {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "custody")
-	if runtime.GOOS == "windows" {
-		path += ".exe"
+	if testing.Short() {
+		t.Skip("it builds the program")
 	}
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./cmd/custody").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	program.Do(func() {
+		if program.dir, program.err = os.MkdirTemp("", "custody-built-"); program.err != nil {
+			return
+		}
+		program.path, program.help = filepath.Join(program.dir, "custody"), map[string]string{}
+		if runtime.GOOS == "windows" {
+			program.path += ".exe"
+		}
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program.path, "./cmd/custody").CombinedOutput(); err != nil {
+			program.err = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	if program.err != nil {
+		t.Fatal(program.err)
 	}
-	return &built{path: path, help: map[string]string{}}
+	return &program.built
 }
 
 // groups are the commands that have commands below them.

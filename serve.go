@@ -87,7 +87,7 @@ func (c *Custody) introduce(ctx context.Context) {
 		slog.String("address", c.cfg.URL), slog.String("metrics", c.cfg.MetricsListen), slog.Any("issuers", issuers),
 		slog.String("mandate_key", c.keys.Mandate.Active()), slog.String("kek", c.keys.Vault.Active()),
 		slog.Any("models", c.models.Aliases()), slog.String("judge", c.cfg.Judge), slog.Int("connections", len(c.cfg.Connections)),
-		slog.Int("submissions_per_minute", c.cfg.Limits.SubmissionsPerMinute), slog.Int("reads_per_minute", c.cfg.Limits.ReadsPerMinute))
+		slog.Int("submissions_per_minute", c.cfg.Limits.SubmissionsPerMinute), slog.Int("reads_per_minute", c.cfg.Limits.ReadsPerMinute), slog.Int("changes_per_minute", c.cfg.Limits.ChangesPerMinute))
 }
 
 // start begins to drive runs. The database was there a moment ago; if it goes

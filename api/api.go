@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -112,12 +111,8 @@ func New(cfg Config) (*API, error) {
 	if err := a.declared(); err != nil {
 		return nil, err
 	}
-	if err := a.spec.make(a.huma.OpenAPI()); err != nil {
-		return nil, fmt.Errorf("describe the API: %w", err)
-	}
-	if err := a.reference.make(a.spec.json); err != nil {
-		return nil, fmt.Errorf("write the API's reference: %w", err)
-	}
+	a.spec = newSpec(a.huma.OpenAPI())
+	a.reference = newReference(a.spec.json)
 	a.handler = a.recovering(a.identifying(a.securing(a.authenticating(a.limiting(a.router)))))
 	return a, nil
 }
@@ -128,9 +123,6 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.Serv
 // Shutdown ends event streams and answers waiting requests as things stand, so
 // that a server can drain. It may be called more than once and concurrently.
 func (a *API) Shutdown() { a.once.Do(func() { close(a.closing) }) }
-
-// Spec is the OpenAPI 3.1 description of every route, as JSON.
-func (a *API) Spec() []byte { return a.spec.json }
 
 // routes registers every operation.
 func (a *API) routes() {

@@ -383,11 +383,7 @@ func nothing(context.Context, *struct{}) (*struct{}, error) { return &struct{}{}
 // behind the same address would be.
 func (b *bench) swap() {
 	b.t.Helper()
-	cfg := b.api.cfg
-	fresh, err := New(cfg)
-	must(b.t, err)
-	b.handler.Store(fresh)
-	b.api = fresh
+	b.limit(b.api.cfg.Limits)
 }
 
 // tamper changes stored bytes behind everybody's back, as a superuser can.

@@ -57,6 +57,13 @@ func accepts(header, media string) bool {
 	return false
 }
 
+// mediaOf is the media type of a Content-Type header, in lower case and without
+// parameters.
+func mediaOf(header string) string {
+	media, _, _ := strings.Cut(header, ";")
+	return strings.ToLower(strings.TrimSpace(media))
+}
+
 // Rehearsal is what every changing operation accepts.
 type Rehearsal struct {
 	DryRun bool `query:"dry_run" doc:"all checks, nothing written except the audit of the attempt; answers 200 with what would have been answered"`

@@ -63,12 +63,17 @@ func TestAThousandRequestsOfOnePersonGetExactlyTheLimitThrough(t *testing.T) {
 	b.limit(Limits{Reads: 60})
 	urls := []string{b.url, b.twin()}
 	token := b.token(devidp.TokenRequest{Person: "alice"})
+	each := 25
+	if testing.Short() {
+		each = 5 // of 40 askers; exact it must be all the same
+	}
+	began := time.Now()
 	var mu sync.Mutex
 	got, receipts := map[int]int{}, 0
 	var group sync.WaitGroup
 	for w := range 40 {
 		group.Go(func() {
-			for i := range 25 {
+			for i := range each {
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, urls[(w+i)%2]+"/v1/me", http.NoBody)
 				if err != nil {
 					t.Error(err)
@@ -92,8 +97,11 @@ func TestAThousandRequestsOfOnePersonGetExactlyTheLimitThrough(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if got[200] != 60 || got[429] != 940 || len(got) != 2 {
-		t.Errorf("%v, want 60 of 1000 through", got)
+	if took := time.Since(began); took >= store.RateWindow {
+		t.Skipf("this machine took %s for what one minute's limit is to judge", took)
+	}
+	if got[200] != 60 || got[429] != 40*each-60 || len(got) != 2 {
+		t.Errorf("%v, want 60 of %d through", got, 40*each)
 	}
 	if hits := b.control(audit.LimitHit); len(hits) != 1 || hits[0].Target != "GET /v1/me" || hits[0].Code != "reads" || hits[0].Count != 60 || receipts != 1 {
 		t.Errorf("%d receipts, noted: %+v", receipts, hits)
@@ -148,12 +156,12 @@ func TestWhoWaitsAsLongAsToldIsServed(t *testing.T) {
 	if got.StatusCode != 429 || err != nil {
 		t.Fatalf("%d %s", got.StatusCode, got.body)
 	}
-	b.age(time.Duration(wait-10) * time.Second)
+	b.age(time.Duration(wait-50) * time.Second)
 	b.swap() // a process that knows nothing of the refusal
 	if early := b.send("alice", "GET", "/v1/me", ""); early.StatusCode != 429 {
 		t.Errorf("too early: %d", early.StatusCode)
 	}
-	b.age(10 * time.Second)
+	b.age(50 * time.Second)
 	b.swap()
 	if then := b.send("alice", "GET", "/v1/me", ""); then.StatusCode != 200 {
 		t.Errorf("in time: %d %s", then.StatusCode, then.body)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -43,7 +42,7 @@ func (a *API) backchannelLogout(ctx context.Context, c caller, in *struct {
 	RawBody []byte `contentType:"application/x-www-form-urlencoded"`
 },
 ) (*logoutOut, error) {
-	if media, _, _ := strings.Cut(in.Type, ";"); !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
+	if mediaOf(in.Type) != "application/x-www-form-urlencoded" {
 		return nil, newProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "the body must be application/x-www-form-urlencoded")
 	}
 	form, err := url.ParseQuery(string(in.RawBody))

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -26,18 +27,33 @@ var referenceHTML string
 //go:embed reference.css
 var referenceCSS string
 
-// A reference is the API's description as a page for people: made once, when the
-// process starts, of the OpenAPI document and nothing else. It loads nothing and
+// A reference is the API's description as a page for people: made once, for the
+// first who asks, of the OpenAPI document and nothing else. It loads nothing and
 // runs no script, and its policy says so.
 type reference struct {
-	html   []byte
+	html   func() ([]byte, error)
 	policy string // Content-Security-Policy
+}
+
+func newReference(document func() ([]byte, error)) reference {
+	sum := sha256.Sum256([]byte(referenceCSS))
+	return reference{
+		html: sync.OnceValues(func() ([]byte, error) {
+			raw, err := document()
+			if err != nil {
+				return nil, err
+			}
+			return referenceOf(raw)
+		}),
+		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	}
 }
 
 func (a *API) referenceRoutes() {
 	register(a, operation{method: http.MethodGet, path: "/docs", id: "getReference", who: whoPublic, summary: "This description as a page for people"},
 		func(context.Context, caller, *struct{}) (*page, error) {
-			return &page{ContentType: "text/html; charset=utf-8", Cache: "public, max-age=300", Policy: a.reference.policy, Body: a.reference.html}, nil
+			html, err := a.reference.html()
+			return &page{ContentType: "text/html; charset=utf-8", Cache: "public, max-age=300", Policy: a.reference.policy, Body: html}, err
 		})
 	a.response(http.MethodGet, "/docs", http.StatusOK, "one self-contained page without scripts", map[string]*huma.Schema{"text/html": textSchema("HTML")})
 }
@@ -50,91 +66,22 @@ type page struct {
 	Body        []byte
 }
 
-// make writes the page. Everything in the document is text to the template,
-// whatever it looks like.
-func (r *reference) make(document []byte) error {
+// referenceOf writes the page. Everything in the document is text to the
+// template, whatever it looks like.
+func referenceOf(document []byte) ([]byte, error) {
 	var d document3
 	if err := json.Unmarshal(document, &d); err != nil {
-		return fmt.Errorf("read the description: %w", err)
+		return nil, fmt.Errorf("read the description: %w", err)
 	}
 	t, err := template.New("reference").Parse(referenceHTML)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("write the reference: %w", err)
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, d.page()); err != nil {
-		return err
+		return nil, fmt.Errorf("write the reference: %w", err)
 	}
-	sum := sha256.Sum256([]byte(referenceCSS))
-	r.html = out.Bytes()
-	r.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	return nil
-}
-
-// document3 is what the page needs of an OpenAPI 3.1 document.
-type document3 struct {
-	Info struct {
-		Title, Version, Description string
-	}
-	Tags       []struct{ Name string }
-	Paths      map[string]map[string]documented
-	Components struct {
-		Schemas map[string]schema
-	}
-}
-
-// documented is an operation in the document.
-type documented struct {
-	ID          string `json:"operationId"`
-	Summary     string
-	Description string
-	Tags        []string
-	Who         string `json:"x-custody-who"`
-	Parameters  []struct {
-		Name, In, Description string
-		Required              bool
-		Schema                schema
-		Example               any
-	}
-	Body struct {
-		Content map[string]media
-	} `json:"requestBody"`
-	Responses map[string]struct {
-		Description string
-		Content     map[string]media
-		Headers     map[string]any
-		Problems    []string `json:"x-custody-problems"`
-	}
-}
-
-type media struct {
-	Schema   schema
-	Example  any
-	Examples map[string]struct{ Value any }
-}
-
-// schema is a JSON Schema, as far as the document uses it.
-type schema struct {
-	Ref         string `json:"$ref"`
-	Type        any    // a name, or a list of names
-	Format      string
-	Description string
-	Pattern     string
-	Enum        []any
-	Default     any
-	Examples    []any
-	Minimum     *float64
-	Maximum     *float64
-	MinLength   *int
-	MaxLength   *int
-	MinItems    *int
-	MaxItems    *int
-	Items       *schema
-	AnyOf       []schema
-	OneOf       []schema
-	Properties  map[string]schema
-	Additional  any `json:"additionalProperties"`
-	Required    []string
+	return out.Bytes(), nil
 }
 
 // What the template shows.
@@ -280,16 +227,6 @@ func whoMay(key string) string {
 	}
 	return policy.Action(key).Who()
 }
-
-// resolve follows a reference to the object that it names.
-func (d document3) resolve(s schema) schema {
-	if s.Ref == "" {
-		return s
-	}
-	return d.Components.Schemas[objectOf(s.Ref)]
-}
-
-func objectOf(ref string) string { return strings.TrimPrefix(ref, "#/components/schemas/") }
 
 // fields are an object's: those that are always there first.
 func (s schema) fields() []referenceField {
@@ -444,54 +381,6 @@ func (d document3) curl(method, path string, op documented) string {
 }
 
 func shellQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// sample is a body: the document's example, else the fields that must be there.
-func (d document3) sample(m media) string {
-	value := m.Example
-	for _, name := range slices.Sorted(maps.Keys(m.Examples)) {
-		if value == nil {
-			value = m.Examples[name].Value
-		}
-	}
-	if value == nil {
-		value = d.value(m.Schema, 0)
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(err) // it came out of JSON
-	}
-	return string(text)
-}
-
-// value makes up a value of a schema. Objects that contain themselves end.
-func (d document3) value(s schema, depth int) any {
-	s = d.resolve(s)
-	switch {
-	case len(s.Examples) > 0:
-		return s.Examples[0]
-	case len(s.Enum) > 0:
-		return s.Enum[0]
-	case s.Properties != nil && depth < 5:
-		out := map[string]any{}
-		for name, p := range s.Properties {
-			if slices.Contains(s.Required, name) {
-				out[name] = d.value(p, depth+1)
-			}
-		}
-		return out
-	}
-	switch s.Type {
-	case "string":
-		return "…"
-	case "integer", "number":
-		return 1
-	case "boolean":
-		return true
-	case "array":
-		return []any{}
-	}
-	return map[string]any{}
-}
 
 // A referenceProblem is a row of the table of problem types.
 type referenceProblem struct {

@@ -10,7 +10,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/custodyhq/custody/internal/devidp"
 )
 
 // document decodes the committed description.
@@ -25,9 +28,34 @@ func document(t *testing.T) (d document3, text []byte) {
 // written is the page of a description.
 func written(t *testing.T, document []byte) string {
 	t.Helper()
-	var r reference
-	must(t, r.make(document))
-	return string(r.html)
+	page, err := referenceOf(document)
+	must(t, err)
+	return string(page)
+}
+
+// The description is made for the first who asks, whoever that is and whatever
+// others do meanwhile, and is the same for everybody.
+func TestTheDescriptionIsMadeForWhoeverAsksFirst(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token := b.token(devidp.TokenRequest{Person: "alice"})
+	var mu sync.Mutex
+	seen := map[string]string{}
+	var group sync.WaitGroup
+	for range 3 {
+		for _, path := range []string{"/docs", "/openapi.yaml", "/openapi.json", "/v1/runs?limit=5"} {
+			group.Go(func() {
+				got := b.sendToken(token, "GET", path, "")
+				mu.Lock()
+				defer mu.Unlock()
+				if before, asked := seen[path]; got.StatusCode != 200 || asked && before != string(got.body) {
+					t.Errorf("%s: %d, %d bytes after %d", path, got.StatusCode, len(got.body), len(before))
+				}
+				seen[path] = string(got.body)
+			})
+		}
+	}
+	group.Wait()
 }
 
 func TestEveryOperationAndEveryFieldIsOnThePage(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -67,7 +66,7 @@ func (a *API) verifyRecord(ctx context.Context, c caller, in *struct {
 	if err := a.allow(ctx, c, policy.AuditVerify, policy.Target{Tenant: c.Tenant}, "audit"); err != nil {
 		return nil, err
 	}
-	if media, _, _ := strings.Cut(in.Type, ";"); len(in.RawBody) > 0 && !strings.EqualFold(strings.TrimSpace(media), "application/zip") {
+	if len(in.RawBody) > 0 && mediaOf(in.Type) != "application/zip" {
 		return nil, newProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "a bundle is application/zip")
 	}
 	select {

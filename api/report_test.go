@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/custodyhq/custody/api/client"
@@ -56,6 +57,9 @@ func TestTheServerVerifiesABundle(t *testing.T) {
 		if got.decode(t, &report); got.StatusCode != 200 || report.Verdict != audit.Broken || len(report.Findings) == 0 {
 			t.Errorf("%s: %d %.300s", name, got.StatusCode, got.body)
 		}
+		if name == "a bomb" && !strings.Contains(string(got.body), "too large") {
+			t.Errorf("%s: %.300s", name, got.body)
+		}
 	}
 	for name, c := range map[string]struct {
 		got  reply
@@ -78,14 +82,15 @@ func TestTheServerVerifiesABundle(t *testing.T) {
 	}
 }
 
-// bomb is a zip whose entries would be 200 MiB of zeros.
+// bomb is a zip whose entries would be 17 MiB of zeros: from 16 MiB on it counts
+// how much larger they become.
 func bomb(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
 	w, err := z.Create("entries.jsonl")
 	must(t, err)
-	for range 200 {
+	for range 17 {
 		_, err = w.Write(make([]byte, 1<<20))
 		must(t, err)
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -26,15 +27,16 @@ func (a *API) systemRoutes() {
 		method: http.MethodGet, path: metadataPath, id: "getResourceMetadata", who: whoPublic,
 		summary: "Where one can sign in (RFC 9728)",
 	}, a.getMetadata)
-	describe := func(id, path, media string, body func() []byte) {
+	describe := func(id, path, media string, body func() ([]byte, error)) {
 		register(a, operation{method: http.MethodGet, path: path, id: id, who: whoPublic, summary: "This description"},
 			func(context.Context, caller, *struct{}) (*text, error) {
-				return &text{ContentType: media, Cache: "public, max-age=300", Status: http.StatusOK, Body: body()}, nil
+				raw, err := body()
+				return &text{ContentType: media, Cache: "public, max-age=300", Status: http.StatusOK, Body: raw}, err
 			})
 		a.response(http.MethodGet, path, http.StatusOK, "OpenAPI 3.1", map[string]*huma.Schema{media: {Type: huma.TypeObject, AdditionalProperties: true, Description: "OpenAPI 3.1"}})
 	}
-	describe("getOpenAPI", "/openapi.json", "application/openapi+json", func() []byte { return a.spec.json })
-	describe("getOpenAPIYAML", "/openapi.yaml", "application/openapi+yaml", func() []byte { return a.spec.yaml })
+	describe("getOpenAPI", "/openapi.json", "application/openapi+json", func() ([]byte, error) { return a.spec.json() })
+	describe("getOpenAPIYAML", "/openapi.yaml", "application/openapi+yaml", func() ([]byte, error) { return a.spec.yaml() })
 	register(a, operation{
 		method: http.MethodGet, path: "/v1/status", id: "getStatus", who: action(policy.StatusRead),
 		summary: "Processes, heartbeats and the ledger's tier of trust",
@@ -240,23 +242,30 @@ func (a *API) getStatus(ctx context.Context, c caller, _ *struct{}) (*struct{ Bo
 	return &struct{ Body Status }{out}, nil
 }
 
-// A spec is the API's description, made once.
-type spec struct{ json, yaml []byte }
+// A spec is the API's description. Each form is made once, for the first who
+// asks: a process starts without.
+type spec struct{ json, yaml func() ([]byte, error) }
 
-// make describes the API. What every operation shares is said once.
-func (s *spec) make(o *huma.OpenAPI) (err error) {
-	text, err := json.Marshal(o)
+func newSpec(o *huma.OpenAPI) spec {
+	return spec{
+		json: sync.OnceValues(func() ([]byte, error) { return specJSON(o) }),
+		yaml: sync.OnceValues(o.YAML),
+	}
+}
+
+// specJSON goes through a tree, so that the keys are sorted and the text is
+// stable.
+func specJSON(o *huma.OpenAPI) ([]byte, error) {
+	raw, err := json.Marshal(o)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("describe the API: %w", err)
 	}
-	var tree any // again, so that the keys are sorted and the text is stable
-	if err := json.Unmarshal(text, &tree); err != nil {
-		return err
+	var tree any
+	if err := json.Unmarshal(raw, &tree); err != nil {
+		return nil, fmt.Errorf("describe the API: %w", err)
 	}
-	if s.json, err = json.MarshalIndent(tree, "", "  "); err != nil {
-		return err
+	if raw, err = json.MarshalIndent(tree, "", "  "); err != nil {
+		return nil, fmt.Errorf("describe the API: %w", err)
 	}
-	s.json = append(s.json, '\n')
-	s.yaml, err = o.YAML()
-	return err
+	return append(raw, '\n'), nil
 }

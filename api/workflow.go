@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -135,8 +134,7 @@ func (a *API) publish(ctx context.Context, c caller, in *struct {
 // definitionType reports whether a body may be a definition. YAML had no media
 // type until RFC 9512, so its old names count.
 func definitionType(header string) bool {
-	media, _, _ := strings.Cut(header, ";")
-	switch strings.ToLower(strings.TrimSpace(media)) {
+	switch mediaOf(header) {
 	case "", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "application/json":
 		return true
 	}

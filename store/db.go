@@ -17,6 +17,18 @@ import (
 	"github.com/custodyhq/custody/security"
 )
 
+// The connections that a process takes.
+const (
+	readConns = 10
+	beatConns = 3
+	// ownConns are those outside of pools: of the committer, for a commit whose
+	// fate is looked up, of the control stream, the loader, the notifier, the
+	// watcher, and of a verification.
+	ownConns = 7
+	// MostConns is what a process with the default Config takes at most.
+	MostConns = readConns + beatConns + rateConns + ownConns
+)
+
 // Config says how to reach the database.
 type Config struct {
 	URL     string                                                  // PostgreSQL URL
@@ -41,7 +53,7 @@ func (c *Config) validate() error {
 		c.Origin = "localhost/dev"
 	}
 	if c.Conns == 0 {
-		c.Conns = 10
+		c.Conns = readConns
 	}
 	if c.Queue == 0 {
 		c.Queue = 20000
@@ -166,7 +178,7 @@ func (db *DB) start(ctx context.Context) error {
 	if db.pool, err = db.newPool(ctx, db.cfg.Conns, readSettings()); err != nil {
 		return err
 	}
-	if db.beats, err = db.newPool(ctx, 3, readSettings()); err != nil {
+	if db.beats, err = db.newPool(ctx, beatConns, readSettings()); err != nil {
 		db.closePools()
 		return err
 	}

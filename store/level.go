@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Levels are figures of the whole installation at one moment.
@@ -14,7 +15,7 @@ type Levels struct {
 	Approvals int64              // that wait for votes
 	WaitAge   time.Duration      // since the oldest of them was asked for
 	Expiry    time.Duration      // until the next of them expires; 0: none waits, or it is due
-	Processes int64              // whose heartbeat is at most 10 seconds old
+	Processes int64              // whose heartbeat is no older than Gone
 }
 
 // maxLevel bounds what Levels counts: beyond it a figure says "at least".
@@ -29,7 +30,7 @@ from (select state, at_us from run where closed_us is null order by id limit $1)
 coalesce(min(expires_us) / 1e6 - extract(epoch from clock_timestamp()), 0)::float8
 from (select expires_us, ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint asked_ms
 from approval where state = 'pending' order by tenant, id limit $1) a`
-	sqlProcessLevel = `select count(*) from process where at > clock_timestamp() - interval '10 seconds'`
+	sqlProcessLevel = `select count(*) from process where at > clock_timestamp() - make_interval(secs => $1)`
 )
 
 // Levels samples the database, in one round trip and at most two seconds. Each
@@ -58,7 +59,7 @@ func (db *DB) Levels(ctx context.Context) (Levels, error) {
 		out.WaitAge, out.Expiry = duration(age), duration(expiry)
 		return err
 	})
-	b.Queue(sqlProcessLevel).QueryRow(func(r pgx.Row) error { return r.Scan(&out.Processes) })
+	b.Queue(sqlProcessLevel, Gone.Seconds()).QueryRow(func(r pgx.Row) error { return r.Scan(&out.Processes) })
 	err := db.beats.SendBatch(ctx, b).Close()
 	return out, err
 }
@@ -70,15 +71,15 @@ func duration(seconds float64) time.Duration {
 
 // PoolLevel says how a pool of connections is used.
 type PoolLevel struct {
-	Name             string // read, beat
+	Name             string // read, beat, rate
 	Used, Idle, Most int64
 }
 
 // PoolLevels are those of this process.
-func (db *DB) PoolLevels() [2]PoolLevel {
-	read, beat := db.pool.Stat(), db.beats.Stat()
-	return [2]PoolLevel{
-		{"read", int64(read.AcquiredConns()), int64(read.IdleConns()), int64(read.MaxConns())},
-		{"beat", int64(beat.AcquiredConns()), int64(beat.IdleConns()), int64(beat.MaxConns())},
+func (db *DB) PoolLevels() [3]PoolLevel {
+	level := func(name string, p *pgxpool.Pool) PoolLevel {
+		s := p.Stat()
+		return PoolLevel{name, int64(s.AcquiredConns()), int64(s.IdleConns()), int64(s.MaxConns())}
 	}
+	return [3]PoolLevel{level("read", db.pool), level("beat", db.beats), level("rate", db.rates)}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
 )
 
 // The environment variables of the log.
@@ -25,7 +24,7 @@ func logTo(w io.Writer, env func(string) string) (*slog.Logger, error) {
 		options.Level = level
 	}
 	form := env(envLog)
-	if form == "" && onTerminal(w) {
+	if form == "" && columnsOf(w) > 0 {
 		form = "text"
 	}
 	switch form {
@@ -35,14 +34,4 @@ func logTo(w io.Writer, env func(string) string) (*slog.Logger, error) {
 		return slog.New(slog.NewTextHandler(w, options)), nil
 	}
 	return nil, errors.New(envLog + " must be json or text")
-}
-
-// onTerminal reports whether people read along.
-func onTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
+	"os"
 	"strings"
 	"testing"
 )
@@ -37,5 +39,17 @@ func TestTheLogIsJSONUnlessSomebodyReadsAlong(t *testing.T) {
 		if json.Valid([]byte(first)) != c.json || strings.Contains(b.String(), "quiet") != c.debug || !strings.Contains(b.String(), "loud") {
 			t.Errorf("%s: %s", name, b.String())
 		}
+	}
+}
+
+func TestADeviceThatNobodyReadsIsNoTerminal(t *testing.T) {
+	t.Parallel()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	must(t, err)
+	t.Cleanup(func() { _ = null.Close() })
+	log, err := logTo(null, func(string) string { return "" })
+	must(t, err)
+	if _, ok := log.Handler().(*slog.JSONHandler); !ok {
+		t.Errorf("%T", log.Handler())
 	}
 }

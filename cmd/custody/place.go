@@ -16,7 +16,7 @@ func placeOf(document []byte, pointer string) (line, column int) {
 	at := start(document, 0)
 	if pointer != "" {
 		for part := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-			found, err := enter(dec, strings.NewReplacer("~1", "/", "~0", "~").Replace(part))
+			found, err := enter(dec, unescaped(part))
 			if err != nil || !found {
 				break
 			}
@@ -27,6 +27,9 @@ func placeOf(document []byte, pointer string) (line, column int) {
 	line = 1 + bytes.Count(before, []byte("\n"))
 	return line, 1 + len([]rune(string(before[bytes.LastIndexByte(before, '\n')+1:])))
 }
+
+// unescaped is a part of a JSON Pointer as the document has it.
+func unescaped(part string) string { return strings.NewReplacer("~1", "/", "~0", "~").Replace(part) }
 
 // start is where the next value begins: behind what stands between values.
 func start(document []byte, from int) int {

@@ -79,25 +79,33 @@ func (c revokeCommand) Run(ctx context.Context, s *session) error {
 	return nil
 }
 
-// own is a claim of the token in use. Nobody has checked it: whoever revokes
-// what is not theirs needs the right to.
+// own is a claim of the token in use.
 func (s *session) own(ctx context.Context, claim string) (string, error) {
 	token, err := s.bearer(ctx)
 	if err != nil {
 		return "", err
 	}
-	var claims map[string]any
-	if parts := strings.Split(token, "."); len(parts) == 3 {
-		raw, err := base64.RawURLEncoding.DecodeString(parts[1])
-		if err != nil || json.Unmarshal(raw, &claims) != nil {
-			return "", usage("the token cannot be read, so say which %s", claim)
-		}
-	}
-	value, _ := claims[claim].(string)
+	value := claimOf(token, claim)
 	if value == "" {
-		return "", usage("the token has no %s that could be revoked", claim)
+		return "", usage("the token has no %s that could be revoked: say which %s", claim, claim)
 	}
 	return value, nil
+}
+
+// claimOf is a claim of a token, empty if there is none that can be read. Nobody
+// has checked it: whoever revokes what is not theirs needs the right to.
+func claimOf(token, name string) string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	var claims map[string]any
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(raw, &claims) != nil {
+		return ""
+	}
+	value, _ := claims[name].(string)
+	return value
 }
 
 type liftCommand struct {

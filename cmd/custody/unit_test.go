@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -344,3 +345,20 @@ func TestAResultThatCannotBeWrittenIsAFailure(t *testing.T) {
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestAClaimIsReadOutOfWhateverIsNoToken(t *testing.T) {
+	t.Parallel()
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"jti": "t-1", "sid": 7}`))
+	for _, c := range []struct{ token, name, want string }{
+		{"h." + claims + ".s", "jti", "t-1"},
+		{"h." + claims + ".s", "sid", ""},
+		{"h." + claims + ".s", "sub", ""},
+		{"h." + claims, "jti", ""},
+		{"h.{}.s", "jti", ""},
+		{"", "jti", ""},
+	} {
+		if got := claimOf(c.token, c.name); got != c.want {
+			t.Errorf("%s of %q: %q", c.name, c.token, got)
+		}
+	}
+}

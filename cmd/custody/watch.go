@@ -330,7 +330,7 @@ func textAt(document []byte, pointer string) (string, error) {
 			return "", errPointer
 		}
 		for part := range strings.SplitSeq(pointer[1:], "/") {
-			part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+			part = unescaped(part)
 			switch at := v.(type) {
 			case map[string]any:
 				v = at[part]

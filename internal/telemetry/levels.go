@@ -15,7 +15,7 @@ import (
 // A Source knows how full everything is. *store.DB is one.
 type Source interface {
 	Levels(ctx context.Context) (store.Levels, error)
-	PoolLevels() [2]store.PoolLevel
+	PoolLevels() [3]store.PoolLevel
 	Figures() store.Figures
 }
 
@@ -116,7 +116,7 @@ func newGauges(m metric.Meter) (*gauges, error) {
 	whole(&g.driving, "custody.runs.driven", "runs that this process drives", "")
 	total(&g.lost, "custody.commits.lost", "commits whose fate had to be looked up")
 	total(&g.halved, "custody.commits.halved", "batches that PostgreSQL refused for their data")
-	whole(&g.pool, "custody.db.connections", "connections of the pools for reading and for heartbeats", "")
+	whole(&g.pool, "custody.db.connections", "connections of the pools for reading, for heartbeats and for limits", "")
 	whole(&g.poolMost, "custody.db.connections.max", "most connections that a pool may have", "")
 	whole(&g.goroutines, "go.goroutine.count", "goroutines", "")
 	whole(&g.heap, "go.memory.used", "memory that the Go runtime holds", "By")

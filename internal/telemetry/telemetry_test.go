@@ -41,8 +41,8 @@ func (f fixed) Levels(context.Context) (store.Levels, error) {
 	}, f.err
 }
 
-func (fixed) PoolLevels() [2]store.PoolLevel {
-	return [2]store.PoolLevel{{Name: "read", Used: 1, Idle: 2, Most: 10}, {Name: "beat", Idle: 1, Most: 3}}
+func (fixed) PoolLevels() [3]store.PoolLevel {
+	return [3]store.PoolLevel{{Name: "read", Used: 1, Idle: 2, Most: 10}, {Name: "beat", Idle: 1, Most: 3}, {Name: "rate", Most: 4}}
 }
 
 func (fixed) Figures() store.Figures { return store.Figures{Lost: 1, Halved: 2} }
