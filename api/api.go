@@ -90,6 +90,7 @@ type API struct {
 	gates     gates     // limits
 
 	verifying chan struct{} // room for one
+	bundles   chan struct{} // room for those that are sent to be verified
 }
 
 // New makes an API. It fails if an operation does not say who may call it.
@@ -98,7 +99,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	prepareHuma()
-	a := &API{cfg: cfg, public: map[string]bool{}, closing: make(chan struct{}), verifying: make(chan struct{}, 1)}
+	a := &API{cfg: cfg, public: map[string]bool{}, closing: make(chan struct{}), verifying: make(chan struct{}, 1), bundles: make(chan struct{}, maxBundles)}
 	a.readers.every, a.failed.every = time.Minute, 10*time.Second
 	a.router = chi.NewRouter()
 	a.router.NotFound(a.notFound)

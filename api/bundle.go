@@ -29,7 +29,7 @@ func (a *API) bundleRoutes() {
 // bundleScope says what a bundle shall hold.
 type bundleScope struct {
 	Run      string    `query:"run" maxLength:"80" doc:"run_…"`
-	Subject  string    `query:"subject" maxLength:"80" doc:"subj_…: every run that this person submitted"`
+	Subject  string    `query:"subject" pattern:"^subj_[0-9a-z]{26}$" doc:"subj_…: every run that this person submitted"`
 	From     time.Time `query:"from"`
 	To       time.Time `query:"to"`
 	All      bool      `query:"all" doc:"the whole ledger"`

@@ -119,6 +119,9 @@ func (a *API) follow(ctx context.Context, c caller, w http.ResponseWriter, run s
 		}
 		select {
 		case <-watch.Changed:
+			if a.revoked(ctx, c) { // before the next event, not fifteen seconds after it
+				return
+			}
 		case <-comment.C:
 			if a.revoked(ctx, c) || f.send([]byte(": still here\n\n")) != nil {
 				return

@@ -26,6 +26,7 @@ const (
 
 	maxBundle  = 64 << 20        // bytes of a bundle that is sent to be verified
 	bundleTime = 2 * time.Minute // for all of it
+	maxBundles = 2               // at a time in a process
 )
 
 // An exchange is one request on its way through the edge: its id, and whom its
@@ -166,6 +167,14 @@ func (a *API) limiting(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		if r.ContentLength < 0 || r.ContentLength > maxBody {
+			if leave, ok := a.heavy(limit); ok {
+				defer leave()
+			} else {
+				busy(w, r)
+				return
+			}
+		}
 		rc := http.NewResponseController(w)
 		_ = rc.SetReadDeadline(time.Now().Add(within)) // a server that cannot has its own limit
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
@@ -204,6 +213,27 @@ func limitsOf(r *http.Request) (bytes int64, within time.Duration) {
 		return maxBundle, bundleTime
 	}
 	return maxBody, bodyTime
+}
+
+// heavy makes room for a body that may be larger than others. It is held in
+// memory until it is answered, so there are few at a time, whoever sends them.
+func (a *API) heavy(limit int64) (leave func(), ok bool) {
+	if limit <= maxBody {
+		return func() {}, true
+	}
+	select {
+	case a.bundles <- struct{}{}:
+		return func() { <-a.bundles }, true
+	default:
+		return nil, false
+	}
+}
+
+// busy does not read the body: the connection is closed after the answer.
+func busy(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	w.Header().Set("Retry-After", "10")
+	writeProblem(w, r, newProblem(http.StatusServiceUnavailable, "unavailable", "other bundles are being verified: try again"))
 }
 
 // ambiguous refuses query parameters that are sent twice, and empty ones where

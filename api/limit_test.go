@@ -345,3 +345,51 @@ func TestAKeyTellsWhoByWhatAndWhereApart(t *testing.T) {
 		seen[key] = i
 	}
 }
+
+// However a request over the limit is dressed up, it is not served.
+func TestNoDisguiseGetsPastALimit(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.limit(Limits{Reads: 1})
+	token := func(person, jti string) string {
+		return b.token(devidp.TokenRequest{Person: person, Claims: map[string]any{"jti": jti, "sid": jti}})
+	}
+	if got := b.sendToken(token("alice", "1"), "GET", "/v1/runs", ""); got.StatusCode != 200 {
+		t.Fatalf("the first: %d", got.StatusCode)
+	}
+	for name, c := range map[string]struct {
+		method, path string
+		headers      []string
+		want         int
+	}{
+		"another token of another session": {"GET", "/v1/runs", nil, 429},
+		"a query":                          {"GET", "/v1/runs?limit=1", nil, 429},
+		"an unknown query":                 {"GET", "/v1/runs?x=1", nil, 429},
+		"a forwarded address":              {"GET", "/v1/runs", []string{"X-Forwarded-For", "192.0.2.1", "X-Real-Ip", "192.0.2.1", "Forwarded", "for=192.0.2.1"}, 429},
+		"another method in a header":       {"GET", "/v1/runs", []string{"X-Http-Method-Override", "POST"}, 429},
+		"a path in a header":               {"GET", "/v1/runs", []string{"X-Original-Url", "/v1/me", "X-Rewrite-Url", "/v1/me"}, 429},
+		"another program in a header":      {"GET", "/v1/runs", []string{"X-Client-Id", "console", "User-Agent", "x"}, 429},
+		"capitals":                         {"GET", "/V1/runs", nil, 404},
+		"capitals behind":                  {"GET", "/v1/Runs", nil, 404},
+		"a slash at the end":               {"GET", "/v1/runs/", nil, 404},
+		"two slashes":                      {"GET", "/v1//runs", nil, 404},
+		"a dot":                            {"GET", "/v1/./runs", nil, 404},
+		"a way back":                       {"GET", "/v1/me/../runs", nil, 404},
+		"a way back, encoded":              {"GET", "/v1/me/%2e%2e/runs", nil, 404},
+		"an encoded letter":                {"GET", "/v1/%72uns", nil, 404},
+		"an encoded slash":                 {"GET", "/v1%2Fruns", nil, 404},
+		"a parameter of the path":          {"GET", "/v1/runs;x=1", nil, 404},
+		"HEAD":                             {"HEAD", "/v1/runs", nil, 405},
+		"OPTIONS":                          {"OPTIONS", "/v1/runs", nil, 405},
+		"PATCH":                            {"PATCH", "/v1/runs", nil, 405},
+		"small letters":                    {"get", "/v1/runs", nil, 405},
+		"TRACE":                            {"TRACE", "/v1/runs", nil, 405},
+	} {
+		if got := b.sendToken(token("alice", name), c.method, c.path, "", c.headers...); got.StatusCode != c.want {
+			t.Errorf("%s: %d, want %d", name, got.StatusCode, c.want)
+		}
+	}
+	if got := b.sendToken(token("bob", "1"), "GET", "/v1/runs", ""); got.StatusCode != 200 {
+		t.Errorf("the harmless twin: %d", got.StatusCode)
+	}
+}

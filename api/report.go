@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -18,6 +20,9 @@ const (
 	verifyTime = 10 * time.Minute
 	// verifyStatement bounds each statement of a verification of the live record.
 	verifyStatement = 30 * time.Second
+	// maxUnpacked bounds the memory and the time of a posted bundle: 64 MiB of zip
+	// could be gigabytes of entries.
+	maxUnpacked = 512 << 20
 )
 
 // A Report says whether the evidence holds, as this server sees it.
@@ -82,10 +87,13 @@ func (a *API) verifyRecord(ctx context.Context, c caller, in *struct {
 	what, verify := "record", func() (audit.Report, error) { return a.cfg.Store.VerifyWithin(ctx, verifyStatement) }
 	if len(in.RawBody) > 0 {
 		what, verify = "bundle", func() (audit.Report, error) {
-			return audit.VerifyBundle(bytes.NewReader(in.RawBody), int64(len(in.RawBody)))
+			return audit.VerifyBundleWithin(while{ctx, bytes.NewReader(in.RawBody)}, int64(len(in.RawBody)), maxUnpacked)
 		}
 	}
 	r, err := verify()
+	if errors.Is(err, audit.ErrUnpacked) {
+		return nil, newProblem(http.StatusRequestEntityTooLarge, "too-large", "the bundle has more than 512 MiB when it is unpacked: verify it with the command line")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +102,20 @@ func (a *API) verifyRecord(ctx context.Context, c caller, in *struct {
 		return nil, unavailable()
 	}
 	return &reportOut{Cache: "no-store", Body: showReport(r, receipt)}, nil
+}
+
+// while is a reader that ends with its context: nobody waits for the answer.
+type while struct {
+	ctx context.Context // of this one reading
+	r   io.ReaderAt
+}
+
+// ReadAt implements io.ReaderAt.
+func (w while) ReadAt(p []byte, off int64) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.r.ReadAt(p, off)
 }
 
 func showReport(r audit.Report, receipt store.Receipt) Report {

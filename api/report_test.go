@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/custodyhq/custody/api/client"
+	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/audit"
 	"github.com/custodyhq/custody/store/storetest"
 )
@@ -71,6 +72,7 @@ func TestTheServerVerifiesABundle(t *testing.T) {
 		"large, by an auditor":     {verify("audrey", make([]byte, 2<<20), "application/zip"), 200},
 		"large, by anybody else":   {verify("alice", make([]byte, 2<<20), "application/zip"), 413},
 		"larger than any":          {verify("audrey", make([]byte, maxBundle+1), "application/zip"), 413},
+		"too large when unpacked":  {verify("audrey", vast(t), "application/zip"), 413},
 		"a rehearsal":              {b.send("audrey", "POST", verifyPath+"?dry_run=true", ""), 400},
 		"large, somewhere else":    {b.send("audrey", "POST", "/v1/runs", big(2<<20)), 413},
 		"the live record, by bob":  {b.send("bob", "POST", verifyPath, ""), 403},
@@ -109,5 +111,63 @@ func TestOneVerificationRunsAtATime(t *testing.T) {
 	<-b.api.verifying
 	if got := b.send("audrey", "POST", verifyPath, ""); got.StatusCode != 200 || !json.Valid(got.body) {
 		t.Errorf("the harmless twin: %d %s", got.StatusCode, got.body)
+	}
+}
+
+// vast is a small zip that says that it holds a terabyte.
+func vast(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	w, err := z.CreateRaw(&zip.FileHeader{Name: "entries.jsonl", Method: zip.Deflate, CompressedSize64: 5, UncompressedSize64: 1 << 40})
+	must(t, err)
+	_, err = w.Write([]byte("hello"))
+	must(t, err)
+	must(t, z.Close())
+	return out.Bytes()
+}
+
+// A large body is in memory until it is answered: there is room for a few.
+func TestFewLargeBodiesAreHeldAtATime(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	large := string(make([]byte, 2<<20))
+	for range maxBundles {
+		b.api.bundles <- struct{}{}
+	}
+	if got := b.send("audrey", "POST", verifyPath, large, "Content-Type", "application/zip"); got.kind(t) != "unavailable" || got.Header.Get("Retry-After") == "" {
+		t.Errorf("without room: %d %s", got.StatusCode, got.body)
+	}
+	for name, got := range map[string]reply{
+		"a small one":    b.send("audrey", "POST", verifyPath, "hello", "Content-Type", "application/zip"),
+		"the record":     b.send("audrey", "POST", verifyPath, ""),
+		"somewhere else": b.send("alice", "POST", "/v1/runs", `{"workflow": "plain", "input": {"text": "x"}}`, "Idempotency-Key", "k"),
+	} {
+		if got.StatusCode/100 != 2 {
+			t.Errorf("%s: %d %s", name, got.StatusCode, got.body)
+		}
+	}
+	<-b.api.bundles
+	for range 2 {
+		if got := b.send("audrey", "POST", verifyPath, large, "Content-Type", "application/zip"); got.StatusCode != 200 {
+			t.Errorf("with room: %d %s", got.StatusCode, got.body)
+		}
+	}
+}
+
+// Nothing of a stranger's text gets into the record by way of a refusal.
+func TestARefusedExportRecordsNoTextOfItsCaller(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const mark = "%3Bcmd%7Cmark"
+	if got := b.send("mallory", "GET", "/v1/audit/bundle?subject="+mark, ""); got.StatusCode != 400 || bytes.Contains(got.body, []byte("mark")) {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	if got := b.send("mallory", "GET", "/v1/audit/bundle?subject="+security.NewID().Name("subj"), ""); got.kind(t) != "denied" {
+		t.Errorf("the harmless twin: %d %s", got.StatusCode, got.body)
+	}
+	denied := b.control(audit.AccessDenied)
+	if len(denied) != 1 || !strings.HasPrefix(denied[0].Target, "subj_") {
+		t.Errorf("%+v", denied)
 	}
 }

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -289,5 +291,45 @@ func TestTwoEqualRevocationsAtOnceAreOne(t *testing.T) {
 	}
 	if len(ids) != 1 || replays != 7 || len(b.control(audit.RevocationAdded)) != 1 {
 		t.Errorf("%d revocations, %d replays", len(ids), replays)
+	}
+}
+
+// Whoever is revoked while they watch a run hears nothing more of it.
+func TestARevocationEndsAnEventStreamBeforeItsNextEvent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	alice, err := b.as("alice").Me(t.Context())
+	must(t, err)
+	run, err := b.as("alice").Submit(t.Context(), client.Submission{Workflow: "asking", Input: json.RawMessage(`{"text": "x"}`)})
+	must(t, err)
+	b.until(run.ID, func(r client.Run) bool { return r.State == "waiting" })
+	follow := func(person string) *bufio.Reader {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/v1/runs/"+run.ID+"/events", http.NoBody)
+		must(t, err)
+		req.Header.Set("Accept", "text/event-stream")
+		req.Header.Set("Authorization", "Bearer "+b.token(devidp.TokenRequest{Person: person}))
+		res, err := http.DefaultTransport.RoundTrip(req)
+		must(t, err)
+		t.Cleanup(func() { _ = res.Body.Close() })
+		r := bufio.NewReader(res.Body)
+		for line := ""; !strings.Contains(line, "event: approval.requested"); {
+			line, err = r.ReadString('\n')
+			must(t, err)
+		}
+		return r
+	}
+	revoked, other := follow("alice"), follow("oscar")
+	_, err = b.as("carol").Revoke(t.Context(), client.NewRevocation{Kind: "sub", Value: alice.ID, Reason: "left"})
+	must(t, err)
+	_, err = b.as("oscar").Cancel(t.Context(), client.Cancellation{Run: run.ID, Reason: "x"})
+	must(t, err)
+	for name, c := range map[string]struct {
+		rest io.Reader
+		want bool
+	}{"the revoked one": {revoked, false}, "another": {other, true}} {
+		text, _ := io.ReadAll(c.rest) // a stream may end in any way
+		if got := strings.Contains(string(text), "run.cancel_requested"); got != c.want {
+			t.Errorf("%s: %s", name, text)
+		}
 	}
 }

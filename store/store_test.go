@@ -353,7 +353,10 @@ func voting(run, ask security.ID, voter string, seen *[]string) Change {
 			}
 		}
 		l.Vote(Vote{ID: id, Approval: ask, Voter: voter, Decision: approval.Approve, Signed: security.Signed{Body: []byte("{}"), Key: "m1", Sig: []byte("s")}, AtUS: l.NowUS})
-		l.Append(audit.Fact{Action: audit.ApprovalVoted, Outcome: "approve", Step: "legal", Attempt: 1, Actor: voter})
+		l.Append(audit.Fact{
+			Action: audit.ApprovalVoted, Outcome: "approve", Step: "legal", Attempt: 1, Actor: voter,
+			Approval: &audit.Approval{ID: ask.Name("apr"), Decision: approval.Approve, Vote: id.Name("vote")},
+		})
 		if len(l.Asked.Votes) == 1 {
 			l.Settle(ask, approval.Approved, false)
 		}

@@ -20,9 +20,9 @@ const verifyPage = 200
 
 // Verify reads the whole live record in one read-only snapshot, recomputes
 // every chain from the stored bytes, and compares the filter columns, the runs'
-// heads and the sealed payloads with what the entries say. It needs no key and
-// trusts nothing but the bytes. The error is about reading; what does not hold
-// is in the report.
+// heads, the sealed payloads, the votes and the revocations with what the
+// entries say. It needs no key and trusts nothing but the bytes. The error is
+// about reading; what does not hold is in the report.
 func Verify(ctx context.Context, url string) (audit.Report, error) { return verify(ctx, url, 0) }
 
 // verify is Verify with a limit for each statement; 0 is none.
@@ -41,7 +41,10 @@ func verify(ctx context.Context, url string, statement time.Duration) (audit.Rep
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var report audit.Report
 	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		v := &verification{tx: tx, v: audit.NewVerifier(), logs: map[int16]string{}, home: map[string]string{}}
+		v := &verification{
+			tx: tx, v: audit.NewVerifier(), logs: map[int16]string{}, home: map[string]string{},
+			added: map[string]*told{}, lifted: map[string]*told{},
+		}
 		if err := v.all(ctx); err != nil {
 			return err
 		}
@@ -67,6 +70,8 @@ type verification struct {
 	home map[string]string // tenant -> log, for entries whose stream lost its row of state
 
 	entriesRead, payloadsRead int64
+
+	added, lifted map[string]*told // revocations, by rev_…
 }
 
 // A stream is what the state says of one: its place and its head.
@@ -81,6 +86,7 @@ type stream struct {
 	state   RunState
 	said    string // the state that run.closed names
 	mandate string // hex of the SHA-256 of the mandate that run.submitted names
+	votes   map[string]*told
 }
 
 // ended reports whether all that the row says of the run's end is what its
@@ -108,7 +114,10 @@ func (v *verification) all(ctx context.Context) error {
 			return err
 		}
 	}
-	return v.rest(ctx)
+	if err := v.rest(ctx); err != nil {
+		return err
+	}
+	return v.revocations(ctx)
 }
 
 // rest reads what no row of state leads to: streams whose row was deleted,
@@ -188,6 +197,9 @@ func (v *verification) page(ctx context.Context, page []stream) error {
 	if err := v.mandates(ctx, ids, of); err != nil {
 		return err
 	}
+	if err := v.votes(ctx, page, of); err != nil {
+		return err
+	}
 	return v.payloads(ctx, `select run_id, id, kind, cipher from payload where run_id = any($1::uuid[]) order by run_id, id`, uuids(ids))
 }
 
@@ -214,6 +226,7 @@ from entry where stream = any($1::uuid[]) order by stream, seq`, uuids(ids))
 			e.Log = v.home[r.Tenant]
 		}
 		of[id].hear(e.Body, audit.Action(r.Action))
+		v.tells(of[id], &e, audit.Action(r.Action))
 		v.v.Entry(e, &r)
 	}
 	return rows.Err()

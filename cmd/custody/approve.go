@@ -133,9 +133,9 @@ func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a clien
 	if s.JSON {
 		return nil
 	}
-	s.say("step    %s of %s", a.Step, a.Run)
+	s.say("step    %s of %s", oneLine(a.Step), oneLine(a.Run))
 	s.say("until   %s", a.ExpiresAt.Format(clock))
-	s.say("needs   %d of %s; %d voted so far", a.Rule.Quorum, orNone(strings.Join(a.Rule.Groups, " and ")), len(a.Votes))
+	s.say("needs   %d of %s; %d voted so far", a.Rule.Quorum, orNone(oneLine(strings.Join(a.Rule.Groups, " and "))), len(a.Votes))
 	for _, v := range shown {
 		s.say("--- %s ---", oneLine(v.Name))
 		s.say("%s", printable(readable(v.Content)))

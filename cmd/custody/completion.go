@@ -6,6 +6,7 @@ import (
 	"embed"
 	"io"
 	"iter"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -272,10 +273,17 @@ func gather[T any](items iter.Seq2[T, error], as func(T) candidate) []candidate 
 		if err != nil || len(out) == someNames {
 			break
 		}
-		out = append(out, as(item))
+		if c := as(item); plainName.MatchString(c.value) {
+			out = append(out, c)
+		}
 	}
 	return out
 }
+
+// plainName is a name that is one word to every shell and no flag. Bash puts a
+// completion into the line as it is: one with a ; or a $( in it would be a
+// command, and the server has made it.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 
 // begin keeps the candidates that begin as what is typed.
 func begin(all []candidate, prefix, typed string) []candidate {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode"
 
 	"github.com/custodyhq/custody/security/audit"
 )
@@ -271,7 +273,8 @@ func TestBashCompletes(t *testing.T) {
 		t.Skip("no bash")
 	}
 	sh := against(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"data": [{"id": "run_1", "state": "failed"}, {"id": "run_2", "state": "failed"}], "next_cursor": null}`)
+		_, _ = io.WriteString(w, `{"data": [{"id": "run_1", "state": "failed"}, {"id": "run_$(touch${IFS}x)", "state": "failed"},
+{"id": "run_;x", "state": "failed"}, {"id": "--url=x", "state": "failed"}, {"id": ":file", "state": "failed"}, {"id": "run_2", "state": "failed\tx\n"}], "next_cursor": null}`)
 	}))
 	self, err := os.Executable()
 	must(t, err)
@@ -340,5 +343,47 @@ func TestAServerThatDoesNotAnswerHoldsNoShellUp(t *testing.T) {
 	sh.env["CUSTODY_TOKEN"] = "t"
 	if r := sh.run("", completeWord, "--url", "http://"+l.Addr().String(), "run", "get", ""); r.code != 0 || r.out != "" {
 		t.Errorf("exit %d: %s", r.code, r.out)
+	}
+}
+
+// Whatever a server answers, its text writes no escape sequence to the
+// terminal: not in a place where nobody expects text, such as an id.
+func TestNoAnswerSteersTheTerminal(t *testing.T) {
+	t.Parallel()
+	const mark, evil = "Grüße", "\u001b]0;x\u0007\u009b2J\r"
+	text := func(more string) string { return `"` + mark + more + `"` }
+	answer := func(more string) string {
+		raw, err := json.Marshal(more)
+		must(t, err)
+		x := text(strings.Trim(string(raw), `"`))
+		object := fmt.Sprintf(`"id": %[1]s, "run": %[1]s, "step": %[1]s, "state": %[1]s, "by": %[1]s, "decision": %[1]s, "kind": %[1]s, "value": %[1]s,
+"reason": {"code": %[1]s, "detail": %[1]s}, "workflow": {"name": %[1]s, "digest": %[1]s}, "name": %[1]s, "digest": %[1]s, "description": %[1]s, "tenant": %[1]s,
+"caller": {"id": %[1]s, "kind": %[1]s, "act": [%[1]s]}, "steps": [{"id": %[1]s, "state": %[1]s}], "receipt": {"stream": %[1]s, "hash": %[1]s},
+"waiting_for": [{"kind": %[1]s, "id": %[1]s}], "tier": %[1]s, "subject": %[1]s, "issuer": %[1]s, "client": %[1]s, "roles": [%[1]s]`, x)
+		return `{"data": [{` + object + `}], "next_cursor": null, ` + object + `}`
+	}
+	steered := func(s string) bool {
+		return strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) })
+	}
+	for _, more := range []string{"", evil} {
+		sh := against(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/runs/refused" {
+				problem(w, 403, "denied", mark)
+				return
+			}
+			_, _ = io.WriteString(w, answer(more))
+		}))
+		for line, shows := range map[string]bool{
+			"run list": true, "run get x": true, "run cancel x --reason y": true, "run retry x": false, "run submit x": true, "status": true, "token show": true,
+			"workflow list": true, "workflow get x": true, "workflow versions x": true, "revocations": false, "approvals": true, "lift x": true, "withdraw x": true, "run get refused": true,
+		} {
+			r := sh.run("", strings.Fields(line)...)
+			if steered(r.out) || steered(r.err) {
+				t.Errorf("%s: %q %q", line, r.out, r.err)
+			}
+			if more == "" && shows && !strings.Contains(r.out+r.err, mark) {
+				t.Errorf("%s shows nothing of the answer: exit %d %q %q", line, r.code, r.out, r.err)
+			}
+		}
 	}
 }

@@ -43,6 +43,7 @@ func (c tokenLoginCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	s.destination(shelf, issuer)
 	t, err := c.signIn(ctx, s, p)
 	switch {
 	case errors.Is(err, signin.ErrRefused):
@@ -57,6 +58,16 @@ func (c tokenLoginCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return c.welcome(ctx, s, shelf, k)
+}
+
+// destination says who asks for the password and who gets the token: a server
+// may name any provider, and a token that is good elsewhere, too, is in its
+// hands then.
+func (s *session) destination(shelf signin.Shelf, issuer string) {
+	s.say("Provider    %s\nToken for   %s", oneLine(issuer), oneLine(s.server()))
+	if before, err := shelf.Load(s.server()); err == nil && before.Issuer != issuer {
+		s.say("Note: the last sign-in for this server was at %s. Go on only if you know why that has changed.", oneLine(before.Issuer))
+	}
 }
 
 // keep saves the sign-in after whoever renews the one before it.

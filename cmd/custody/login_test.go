@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/custodyhq/custody/internal/signin"
 )
 
 // watched lets the shell's person follow the first address in what the command
@@ -203,6 +205,22 @@ func TestMetadataOfAnotherAddressAreNotBelieved(t *testing.T) {
 	} {
 		if got := sameServer(pair[0], pair[1]); got != want {
 			t.Errorf("%v: %v", pair, got)
+		}
+	}
+}
+
+// A server that was taken over can name a provider of its own.
+func TestALoginTellsOfAnotherProviderThanBefore(t *testing.T) {
+	t.Parallel()
+	shelf := signin.Shelf{Dir: filepath.Join(t.TempDir(), "tokens")}
+	now := time.Now()
+	must(t, shelf.Save(signin.Kept{Server: "https://custody.example", Issuer: "https://id.example", Client: "cli", Access: "a", Issued: now, Expires: now}))
+	for issuer, changed := range map[string]bool{"https://id.example": false, "https://evil.example": true} {
+		var told strings.Builder
+		s := &session{terminal: terminal{out: io.Discard, err: &told, env: func(string) string { return "" }}, flags: flags{URL: "https://custody.example/"}}
+		s.destination(shelf, issuer)
+		if got := told.String(); strings.Contains(got, "Note: ") != changed || !strings.Contains(got, issuer) || !strings.Contains(got, "Token for   https://custody.example\n") {
+			t.Errorf("%s: %s", issuer, got)
 		}
 	}
 }

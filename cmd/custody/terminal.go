@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"unicode"
@@ -24,10 +25,46 @@ type terminal struct {
 }
 
 // say writes a line for people, beside the result.
-func (t terminal) say(format string, args ...any) { fmt.Fprintf(t.err, format+"\n", args...) }
+func (t terminal) say(format string, args ...any) { t.line(t.err, fmt.Sprintf(format, args...)) }
 
 // print writes a line of the result.
-func (t terminal) print(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
+func (t terminal) print(format string, args ...any) { t.line(t.out, fmt.Sprintf(format, args...)) }
+
+// line is the last guard before the terminal: whatever a server put into an id
+// or a time steers nothing. Only our own colours pass.
+func (t terminal) line(w io.Writer, text string) { fmt.Fprintln(w, t.tame(w, text)) }
+
+// tame is text without control characters other than line breaks, tabs and, on
+// a terminal, colours.
+func (t terminal) tame(w io.Writer, text string) string {
+	if !strings.ContainsFunc(text, steers) {
+		return text
+	}
+	var b strings.Builder
+	colourful := t.colourful(w)
+	for i := 0; i < len(text); {
+		if n := len(colour.FindString(text[i:])); n > 0 && colourful {
+			b.WriteString(text[i : i+n])
+			i += n
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(text[i:])
+		if steers(r) {
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		} else {
+			b.WriteString(text[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// colour is what paint writes.
+var colour = regexp.MustCompile(`^\x1b\[(0|1|2|3[0-7])m`)
+
+// steers reports whether a character is a command to terminals: the control
+// characters of ASCII and ISO 8859.
+func steers(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }
 
 // ask reports whether somebody says yes. The end of the input is a no.
 func (t terminal) ask(question string) bool {

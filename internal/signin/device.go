@@ -73,7 +73,11 @@ func (p *Provider) Device(ctx context.Context) (*Device, error) {
 	return d, nil
 }
 
-func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+// seconds is a provider's number as a time of a day at most: a larger one would
+// turn negative, and waiting would be no pause.
+func seconds(n float64) time.Duration {
+	return time.Duration(min(n, (24*time.Hour).Seconds()) * float64(time.Second))
+}
 
 // Wait asks as often as the provider allows until somebody has signed in. It
 // fails with ErrRefused, ErrExpired, or when ctx ends. A provider that cannot be

@@ -339,3 +339,13 @@ func TestVisitEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A provider whose numbers are too large for a time is still waited for.
+func TestNoNumberOfAProviderMakesAPauseVanish(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[float64]time.Duration{1: time.Second, 0.5: time.Second / 2, 1e12: 24 * time.Hour, 1e300: 24 * time.Hour} {
+		if got := seconds(n); got != want {
+			t.Errorf("%g: %s", n, got)
+		}
+	}
+}

@@ -466,3 +466,22 @@ func FuzzVerifyBundle(f *testing.F) {
 		}
 	})
 }
+
+func TestABundleIsNotUnpackedPastALimit(t *testing.T) {
+	t.Parallel()
+	file := write(t, sample().bundle())
+	z, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size int64
+	for _, f := range z.File {
+		size += int64(f.UncompressedSize64)
+	}
+	if r, err := audit.VerifyBundleWithin(bytes.NewReader(file), int64(len(file)), size); err != nil || r.Verdict != audit.Intact {
+		t.Errorf("just within: %+v, %v", r, err)
+	}
+	if _, err := audit.VerifyBundleWithin(bytes.NewReader(file), int64(len(file)), size-1); !errors.Is(err, audit.ErrUnpacked) {
+		t.Errorf("a byte too many: %v", err)
+	}
+}

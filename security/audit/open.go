@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -42,18 +43,41 @@ const (
 // and no key. A file that is damaged, hostile or no bundle at all is a broken
 // Report; the error is only ever one of reading r.
 func VerifyBundle(r io.ReaderAt, size int64) (Report, error) {
+	return VerifyBundleWithin(r, size, math.MaxInt64)
+}
+
+// ErrUnpacked is returned for a bundle that would be larger than its reader has
+// room for.
+var ErrUnpacked = errors.New("the bundle is too large when it is unpacked")
+
+// VerifyBundleWithin is VerifyBundle for a bundle of a stranger. It fails with
+// ErrUnpacked, before it unpacks anything, if that would give more bytes than
+// limit. What a verification holds in memory is, at the worst, about as much.
+func VerifyBundleWithin(r io.ReaderAt, size, limit int64) (Report, error) {
 	src := &source{r: r}
 	o := opened{v: NewVerifier()}
 	if z, err := zip.NewReader(src, size); err != nil {
 		o.damaged("it is not a zip that can be read")
+	} else if o.zip = z; unpacked(z) > uint64(limit) {
+		return Report{}, ErrUnpacked
 	} else {
-		o.zip = z
 		o.verify(src, size)
 	}
 	if src.err != nil {
 		return Report{}, fmt.Errorf("read bundle: %w", src.err)
 	}
 	return o.v.Report(), nil
+}
+
+// unpacked is how many bytes a zip says that it holds. Its reader gives no file
+// more than was said.
+func unpacked(z *zip.Reader) (n uint64) {
+	for _, f := range z.File {
+		if n += f.UncompressedSize64; n < f.UncompressedSize64 {
+			return math.MaxUint64
+		}
+	}
+	return n
 }
 
 // A source remembers the error of reading, which is not the bundle's fault.

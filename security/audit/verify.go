@@ -177,6 +177,12 @@ func (v *Verifier) Differs(stream string, seq int64, detail string) {
 	v.find(Finding{Kind: ColumnMismatch, Stream: stream, Seq: &seq, Detail: detail})
 }
 
+// Untold notes a row beside the record of which no entry tells. The stream may be
+// empty: it is not known.
+func (v *Verifier) Untold(stream, detail string) {
+	v.find(Finding{Kind: ColumnMismatch, Stream: stream, Detail: detail})
+}
+
 // add notes a finding about an entry.
 func (v *Verifier) add(e Entry, kind, detail string) {
 	seq := e.Seq
