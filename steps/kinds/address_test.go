@@ -159,6 +159,8 @@ func FuzzDecodeReply(f *testing.F) {
 	f.Add(`{"a":[1,2.5,"x",null,true],"b":{}}`)
 	f.Add(`{"a":1,"a":2}`)
 	f.Add(`12345678901234567890`)
+	f.Add(`56789012345E7`)
+	f.Add(`[1e20, 1e21, -1e20, 9007199254740993.0, 0.1e1]`)
 	f.Add(strings.Repeat("[", 100))
 	f.Fuzz(func(t *testing.T, body string) {
 		v, err := kinds.Decode([]byte(body))

@@ -24,7 +24,7 @@ const (
 
 // decode reads one JSON value, strictly: UTF-8, no doubled names, nothing behind
 // it, at most 64 levels. Whole numbers become int64, others float64. An integer
-// that other readers would round stays exact, as a text.
+// that other readers would round stays exact, as a text, however it is written.
 func decode(raw []byte) (any, error) {
 	if !utf8.Valid(raw) {
 		return nil, fmt.Errorf("%w: not UTF-8", errNotJSON)
@@ -108,6 +108,9 @@ func readNumber(s string) (any, error) {
 	}
 	if !strings.ContainsAny(s, ".eE") {
 		return s, nil
+	}
+	if f == math.Trunc(f) && math.Abs(f) < 1e21 { // it would be written without an exponent, and so read as an integer
+		return strconv.FormatFloat(f, 'f', -1, 64), nil
 	}
 	return f, nil
 }
