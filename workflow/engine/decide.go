@@ -137,21 +137,11 @@ func (e *Engine) cast(ctx context.Context, who security.Principal, b Ballot, ask
 		Run: asked.Run, Ask: asked.ID, Bytes: weight(comment), Revoked: e.voterKeys(who),
 		Key: store.Key{Scope: who.Tenant + "/" + who.ID, Key: b.Key, Body: digestOf("vote", asked.ID.String(), b.Decision, b.Digest, b.Comment), Object: id},
 		Apply: func(l *store.Locked) error {
-			if l.Asked == nil {
-				return store.ErrNotFound
-			}
-			if err := e.mayStill(l, who); err != nil {
+			v, state, err := e.weigh(l, who, vote)
+			if err != nil {
 				return err
 			}
-			req, votes := request(*l.Asked)
-			v := vote
-			v.AtUS = max(l.NowUS, l.AtUS)
-			state, err := approval.Decide(req, votes, &v, l.NowUS)
-			if err != nil {
-				return refusal(err)
-			}
-			out.State = state
-			out.Vote = store.Vote{ID: id, Approval: asked.ID, Voter: who.ID, Decision: v.Decision, Signed: v.Statement, AtUS: v.AtUS}
+			out.State, out.Vote = state, rowOf(id, asked.ID, v)
 			out.Receipt = e.record(l, who, b.Request, v, comment)
 			if len(comment) > 0 {
 				out.Vote.Comment = comment[0].ID
@@ -190,6 +180,26 @@ func (e *Engine) mayStill(l *store.Locked, who security.Principal) error {
 		return ErrApprovalClosed
 	}
 	return nil
+}
+
+// weigh decides on the locked row whether a vote or a withdrawal counts, and
+// what it makes of the request. It comes back with the time at which it counts.
+func (e *Engine) weigh(l *store.Locked, who security.Principal, v approval.Vote) (approval.Vote, approval.State, error) {
+	if l.Asked == nil {
+		return v, "", store.ErrNotFound
+	}
+	if err := e.mayStill(l, who); err != nil {
+		return v, "", err
+	}
+	req, votes := request(*l.Asked)
+	v.AtUS = max(l.NowUS, l.AtUS)
+	state, err := approval.Decide(req, votes, &v, l.NowUS)
+	return v, state, refusal(err)
+}
+
+// rowOf is the row of a vote or a withdrawal.
+func rowOf(id, asked security.ID, v approval.Vote) store.Vote {
+	return store.Vote{ID: id, Approval: asked, Voter: v.By, Decision: v.Decision, Signed: v.Statement, AtUS: v.AtUS}
 }
 
 // record writes the entry of one vote or withdrawal.

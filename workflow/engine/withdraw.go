@@ -59,20 +59,12 @@ func (e *Engine) takeBack(ctx context.Context, who security.Principal, w Withdra
 	err = e.db.Write(ctx, store.Change{
 		Run: asked.Run, Ask: asked.ID, Bytes: weight(nil), Revoked: e.voterKeys(who),
 		Apply: func(l *store.Locked) error {
-			if l.Asked == nil {
-				return store.ErrNotFound
-			}
-			if err := e.mayStill(l, who); err != nil {
+			v, _, err := e.weigh(l, who, back)
+			if err != nil {
 				return err
 			}
-			req, votes := request(*l.Asked)
-			v := back
-			v.AtUS = max(l.NowUS, l.AtUS)
-			if _, err := approval.Decide(req, votes, &v, l.NowUS); err != nil {
-				return refusal(err)
-			}
 			receipt = e.record(l, who, w.Request, v, nil)
-			l.Vote(store.Vote{ID: id, Approval: asked.ID, Voter: who.ID, Decision: v.Decision, Signed: v.Statement, AtUS: v.AtUS})
+			l.Vote(rowOf(id, asked.ID, v))
 			return nil
 		},
 	})
