@@ -27,8 +27,11 @@ func (statusCommand) Run(ctx context.Context, s *session) error {
 	s.print("ledger     tier %s, %d entries in %d streams, %.1f MiB", st.Tier, st.Ledger.Entries, st.Ledger.Streams, float64(st.Ledger.Bytes)/(1<<20))
 	s.print("runs       %d queued, %d running, %d waiting, %d succeeded, %d failed, %d cancelled",
 		st.Runs.Queued, st.Runs.Running, st.Runs.Waiting, st.Runs.Succeeded, st.Runs.Failed, st.Runs.Cancelled)
-	oldest := time.Duration(st.Queue.OldestAge * float64(time.Second))
-	s.print("queue      %d due, %d later, the oldest queued since %s", st.Queue.Due, st.Queue.Later, roughly(oldest))
+	oldest := ""
+	if st.Runs.Queued > 0 {
+		oldest = ", the oldest run queued since " + roughly(time.Duration(st.Queue.OldestAge*float64(time.Second)))
+	}
+	s.print("queue      %d due, %d later%s", st.Queue.Due, st.Queue.Later, oldest)
 	for _, p := range st.Processes {
 		here := ""
 		if p.ID == st.Process {
