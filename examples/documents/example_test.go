@@ -81,11 +81,14 @@ func start(t *testing.T) (as func(person string) *client.Client) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	url := "http://" + l.Addr().String()
-	c, err := custody.New(t.Context(), withKeys(t, custody.Config{
+	cfg := custody.Config{
 		DatabaseURL: storetest.URL(t), KeyDir: filepath.Join(t.TempDir(), "keys"), InsecureHTTP: true, URL: url, Drain: time.Second,
 		Issuers: []oidc.Issuer{{Issuer: idp.Issuer(), Audience: "custody", Clients: []string{devidp.CLI}}},
 		Funcs:   []kinds.Func{sortDocuments()},
-	}))
+	}
+	_, err = custody.Migrate(t.Context(), cfg)
+	must(t, err)
+	c, err := custody.New(t.Context(), cfg)
 	must(t, err)
 	ctx, end := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -104,12 +107,4 @@ func start(t *testing.T) (as func(person string) *client.Client) {
 		t.Cleanup(c.Close)
 		return c
 	}
-}
-
-// withKeys makes the keys of a new installation.
-func withKeys(t *testing.T, cfg custody.Config) custody.Config {
-	t.Helper()
-	_, err := custody.Migrate(t.Context(), cfg)
-	must(t, err)
-	return cfg
 }

@@ -67,12 +67,12 @@ func (s *Server) serveDevicePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, ok := s.waiting(user)
-	acr := ""
-	s.devices.edit(name, func(d *device, _ bool) bool { acr = d.grant.acr; return true })
 	if !ok {
 		failPage(w, "This code is not known, or its time is over.")
 		return
 	}
+	acr := ""
+	s.devices.edit(name, func(d *device, _ bool) bool { acr = d.grant.acr; return true })
 	signInPage(w, page{Action: "/device", Request: user, Client: CLI, Code: user, ACR: acr})
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // RFC 6238 names it
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"html"
@@ -80,7 +79,7 @@ func (b *browser) signIn(client string, more url.Values) tokens {
 	sum := sha256.Sum256([]byte(verifier))
 	q := url.Values{
 		"client_id": {client}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {b.redirect}, "state": {state}, "nonce": {rand.Text()},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+		"code_challenge": {b64(sum[:])}, "code_challenge_method": {"S256"},
 	}
 	for name, v := range more {
 		q[name] = v

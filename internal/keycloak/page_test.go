@@ -2,6 +2,7 @@ package keycloak
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io/fs"
 	"net/http"
@@ -64,7 +65,7 @@ func wanted() map[string][]string {
 // One realm, one story.
 func TestThePageIsTrueWordForWord(t *testing.T) { //nolint:paralleltest // it needs the server for itself
 	k := live(t)
-	kcadm, err := exec.LookPath(or(os.Getenv("CUSTODY_TEST_KEYCLOAK_KCADM"), "kcadm.sh"))
+	kcadm, err := exec.LookPath(cmp.Or(os.Getenv("CUSTODY_TEST_KEYCLOAK_KCADM"), "kcadm.sh"))
 	if err != nil {
 		t.Skip("needs kcadm.sh: put it on the PATH, or set CUSTODY_TEST_KEYCLOAK_KCADM")
 	}
@@ -100,13 +101,6 @@ func TestThePageIsTrueWordForWord(t *testing.T) { //nolint:paralleltest // it ne
 	}
 }
 
-func or(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
-}
-
 // arrive makes the surroundings: the program, an empty directory, and a server
 // without the realm.
 func arrive(t *testing.T, k *realm, kcadm string) *newcomer {
@@ -127,7 +121,7 @@ func arrive(t *testing.T, k *realm, kcadm string) *newcomer {
 	}
 	return &newcomer{t: t, realm: acme, dir: dir, people: map[string]*browser{}, env: []string{
 		"PATH=" + bin + ":" + filepath.Dir(kcadm) + ":" + os.Getenv("PATH"), "HOME=" + dir,
-		"JAVA_HOME=" + os.Getenv("JAVA_HOME"), "KC_CLI_PASSWORD=" + or(os.Getenv("CUSTODY_TEST_KEYCLOAK_ADMIN"), "admin"),
+		"JAVA_HOME=" + os.Getenv("JAVA_HOME"), "KC_CLI_PASSWORD=" + cmp.Or(os.Getenv("CUSTODY_TEST_KEYCLOAK_ADMIN"), "admin"),
 	}}
 }
 

@@ -2,6 +2,7 @@ package keycloak
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,10 +56,7 @@ func (k *realm) signIn() {
 		return
 	}
 	k.signed = time.Now()
-	password := os.Getenv("CUSTODY_TEST_KEYCLOAK_ADMIN")
-	if password == "" {
-		password = "admin"
-	}
+	password := cmp.Or(os.Getenv("CUSTODY_TEST_KEYCLOAK_ADMIN"), "admin")
 	status, answer := post(k.t, http.DefaultClient, k.base()+"/realms/master/protocol/openid-connect/token", url.Values{
 		"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {password},
 	})

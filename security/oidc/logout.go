@@ -116,9 +116,3 @@ func (p *presented) forClient() bool {
 		return aud != "" && slices.Contains(slices.Concat(p.issuer.Clients, p.issuer.Agents), aud)
 	})
 }
-
-// named reports whether a claim is a short printable text.
-func named(o object, claim string) bool {
-	text := o.text(claim)
-	return text != "" && len(text) <= maxSubject && printable(text)
-}

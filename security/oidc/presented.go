@@ -123,10 +123,7 @@ func (p *presented) accessToken() bool {
 }
 
 // subject reports whether sub can name somebody.
-func (p *presented) subject() bool {
-	sub := p.claims.text("sub")
-	return sub != "" && len(sub) <= maxSubject && printable(sub)
-}
+func (p *presented) subject() bool { return named(p.claims, "sub") }
 
 // roles is the union over the issuer's pointers, sorted, and which pointers
 // led nowhere. With the default pointers one find is enough: no provider
@@ -180,8 +177,8 @@ func beyondPassword(method string) bool {
 // name is one to show to people, or empty.
 func (p *presented) name() string {
 	for _, claim := range []string{"name", "preferred_username"} {
-		if n := p.claims.text(claim); n != "" && len(n) <= maxSubject && printable(n) {
-			return n
+		if named(p.claims, claim) {
+			return p.claims.text(claim)
 		}
 	}
 	return ""
@@ -214,6 +211,12 @@ func (p *presented) principal() security.Principal {
 		who.Missing = append(who.Missing, "/auth_time")
 	}
 	return who
+}
+
+// named reports whether a claim is a short printable text.
+func named(o object, claim string) bool {
+	text := o.text(claim)
+	return text != "" && len(text) <= maxSubject && printable(text)
 }
 
 // printable reports whether the text can stand in a terminal and a log.

@@ -74,10 +74,7 @@ var embedded = []netip.Prefix{
 
 // Allowed reports whether a connection may go to the address, private or not;
 // its error is an *AddressError.
-func Allowed(ip netip.Addr, private bool) error { return allowed(ip, private) }
-
-// allowed reports whether a connection may go to the address.
-func allowed(ip netip.Addr, private bool) error {
+func Allowed(ip netip.Addr, private bool) error {
 	ip = ip.Unmap().WithZone("")
 	if !ip.IsValid() {
 		return &AddressError{"not an address"}
@@ -98,7 +95,7 @@ func allowed(ip netip.Addr, private bool) error {
 	for _, p := range embedded {
 		if p.Contains(ip) {
 			b := ip.As16()
-			return allowed(netip.AddrFrom4([4]byte(b[12:])), private)
+			return Allowed(netip.AddrFrom4([4]byte(b[12:])), private)
 		}
 	}
 	return nil
@@ -116,7 +113,7 @@ func newPool(private bool, resolver *net.Resolver) *http.Transport {
 			if err != nil {
 				return fmt.Errorf("%w: %w", &AddressError{"not an address"}, err)
 			}
-			return allowed(at.Addr(), private)
+			return Allowed(at.Addr(), private)
 		},
 	}
 	t := model.NewTransport(256, 4*time.Second)

@@ -22,9 +22,7 @@ func openaiDialect() dialect {
 		ask:      askOpenAI,
 		header:   bearer,
 		body:     openaiBody,
-		read: func(_ client, _ Prompt, raw []byte, m *audit.Model) (string, *Error) {
-			return readOpenAI(raw, m)
-		},
+		read:     readOpenAI,
 		plain:    openaiPlain,
 		code:     providerCode,
 		advice:   wrongName,
@@ -165,7 +163,7 @@ func openaiPlain(text string) ([]byte, error) {
 
 // readOpenAI reads a chat completion and doubts everything: exactly one choice,
 // no refusal, a finish reason that says "stop", and a text.
-func readOpenAI(raw []byte, m *audit.Model) (string, *Error) {
+func readOpenAI(_ client, _ Prompt, raw []byte, m *audit.Model) (string, *Error) {
 	top, e := object(raw)
 	if e != nil {
 		return "", e

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,32 +27,19 @@ type sent struct {
 	body   string
 }
 
-// script starts a server that answers with the handler and keeps what it got.
+// script is serve behind two aliases of openai.
 func script(t *testing.T, answer http.HandlerFunc) (*model.Models, func() []sent) {
 	t.Helper()
-	var mu sync.Mutex
-	var got []sent
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		raw, _ := io.ReadAll(r.Body)
-		mu.Lock()
-		got = append(got, sent{r.Method + " " + r.URL.Path, r.Header.Clone(), string(raw)})
-		mu.Unlock()
-		answer(w, r)
-	}))
-	t.Cleanup(server.Close)
+	url, got := serve(t, answer)
 	m, err := model.New(model.Config{Models: map[string]model.Model{
-		"fast":   {Provider: "openai", Model: "fake-1", BaseURL: server.URL + "/v1", PriceIn: 2_000_000, PriceOut: 8_000_000},
-		"legacy": {Provider: "openai", Model: "o1", BaseURL: server.URL + "/v1/", LegacyMaxTokens: true},
+		"fast":   {Provider: "openai", Model: "fake-1", BaseURL: url + "/v1", PriceIn: 2_000_000, PriceOut: 8_000_000},
+		"legacy": {Provider: "openai", Model: "o1", BaseURL: url + "/v1/", LegacyMaxTokens: true},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Close)
-	return m, func() []sent {
-		mu.Lock()
-		defer mu.Unlock()
-		return got
-	}
+	return m, got
 }
 
 func prompt() model.Prompt {
