@@ -194,6 +194,9 @@ func (l *Locked) Touch() { l.touched = true }
 // IsRevoked reports whether one of the keys that the change named is revoked for
 // what began at the given time.
 func (l *Locked) IsRevoked(keys []string, began time.Time) bool {
+	if len(l.revoked) == 0 {
+		return false
+	}
 	return slices.ContainsFunc(keys, func(k string) bool {
 		before, revoked := l.revoked[l.Tenant+"/"+k]
 		return revoked && (before == 0 || began.UnixMicro() <= before)

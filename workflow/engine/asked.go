@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/custodyhq/custody/security"
@@ -48,9 +47,7 @@ func (d *driver) use(step int, found shelf) (string, error) {
 		return "", err
 	}
 	for _, v := range a.Votes {
-		if key := security.KeyRevocation(v.Signed.Key); !slices.Contains(d.rights, key) {
-			d.rights = append(d.rights, key)
-		}
+		d.needs(security.KeyRevocation(v.Signed.Key))
 	}
 	doc, err := approval.ParseDocument(a.Document)
 	if err != nil {

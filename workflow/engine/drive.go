@@ -36,6 +36,7 @@ type driver struct {
 	mandate security.Mandate
 	digest  string   // of the signed mandate
 	rights  []string // revocation keys: whoever takes part, the run, the keys that signed its mandate and votes
+	named   []string // rights, as a change names them
 	key     vault.RunKey
 	values  workflow.Values
 	doubts  map[int][]security.Reason // by step: against all that build on it; everywhere: against every step
@@ -208,7 +209,7 @@ func (d *driver) commit(ctx context.Context, moves []*move) error {
 	for _, m := range moves {
 		ch.Bytes += weight(m.sealed)
 		if m.fresh && ch.Revoked == nil {
-			ch.Revoked = scoped(d.run.Tenant, d.rights)
+			ch.Revoked = d.named
 		}
 	}
 	var after store.Run

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/store"
@@ -38,10 +39,10 @@ func (d *driver) load(ctx context.Context) error {
 func (d *driver) open(l store.Loaded) {
 	var err error
 	d.digest = l.Mandate.Signed.Digest()
-	defer func() { d.rights = append(d.mandate.RevocationKeys(), security.KeyRevocation(l.Mandate.Signed.Key)) }()
 	if d.mandate, err = d.e.openMandate(l.Mandate.Signed, l.Run.Tenant, d.id, l.Run.Digest); err != nil {
 		d.doubt(everywhere, "mandate", err.Error())
 	}
+	d.needs(append(d.mandate.RevocationKeys(), security.KeyRevocation(l.Mandate.Signed.Key))...)
 	if d.mandate.ID != l.Run.Caller {
 		d.doubt(everywhere, "mandate", "the run's caller is not the mandate's")
 	}
@@ -60,6 +61,17 @@ func (d *driver) open(l store.Loaded) {
 		return
 	}
 	d.values.Input = workflow.Value{V: value, Label: d.def.InputLabel(), Path: "/input"}
+}
+
+// needs adds revocation keys to those that may not be revoked while the run goes
+// on.
+func (d *driver) needs(keys ...string) {
+	for _, k := range keys {
+		if !slices.Contains(d.rights, k) {
+			d.rights = append(d.rights, k)
+		}
+	}
+	d.named = scoped(d.run.Tenant, d.rights)
 }
 
 func (d *driver) doubt(step int, code, detail string) {

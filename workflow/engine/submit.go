@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/custodyhq/custody/security"
@@ -75,18 +76,14 @@ func (e *Engine) Submit(ctx context.Context, who security.Principal, s Submissio
 // revoked refuses a caller who is revoked, where nothing is written. Where
 // something is, the same is asked in its batch.
 func (e *Engine) revoked(ctx context.Context, who security.Principal) error {
-	revoked, err := e.db.Revoked(ctx, who.Tenant, who.RevocationKeys(), who.Began())
-	if err == nil && len(revoked) > 0 {
-		return refused()
-	}
-	if err != nil {
+	revoked, err := e.db.Revoked(ctx, who.Tenant, append(who.RevocationKeys(), e.signer()), who.Began())
+	switch {
+	case err != nil || len(revoked) == 0:
 		return err
-	}
-	lost, err := e.db.Revoked(ctx, who.Tenant, []string{e.signer()}, time.Time{})
-	if err == nil && len(lost) > 0 {
+	case slices.Equal(revoked, []string{e.signer()}):
 		return ErrKeyRevoked
 	}
-	return err
+	return refused()
 }
 
 // signer is the revocation key of the key that signs mandates and votes.
