@@ -253,7 +253,7 @@ func headers() map[string]*huma.Header {
 		return &huma.Header{Description: description, Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
 	}
 	return map[string]*huma.Header{
-		"Request-Id":       text("names the request in logs and in the ledger", "req_01m7zn9p4nfm6b2kns050bmg3f"),
+		"Request-Id":       text("names the request in logs and in the ledger", exampleRequest),
 		"RateLimit-Policy": text("the limit that the request counts towards, if there is one", `"reads";q=60;w=60`),
 		"RateLimit":        text("what is left of it", `"reads";r=59;t=60`),
 		"Retry-After":      text("whole seconds after which to come back", "1"),
