@@ -154,22 +154,17 @@ func (a *API) describe() {
 	}
 	o.Components.Headers = headers()
 	all, types, samples := described(), problemTypes(), examples()
-	for _, item := range o.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
-			if op == nil {
-				continue
-			}
-			n := all[op.OperationID]
-			if op.Description = n.text; n.tag != "" {
-				op.Tags = []string{n.tag}
-			}
-			describeParameters(op)
-			a.describeBody(op)
-			addAnswers(op)
-			describeAnswers(op)
-			describeProblems(op, n.problems, types)
-			exemplify(op, samples)
+	for op := range a.operations() {
+		n := all[op.OperationID]
+		if op.Description = n.text; n.tag != "" {
+			op.Tags = []string{n.tag}
 		}
+		describeParameters(op)
+		a.describeBody(op)
+		addAnswers(op)
+		describeAnswers(op)
+		describeProblems(op, n.problems, types)
+		exemplify(op, samples)
 	}
 }
 
@@ -232,15 +227,10 @@ func patternOf(p *huma.Param) string {
 // times, those of a closed list, and those whose pattern refuses it.
 func (a *API) strictParameters() map[string]bool {
 	out := map[string]bool{}
-	for _, item := range a.huma.OpenAPI().Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
-			if op == nil {
-				continue
-			}
-			for _, p := range op.Parameters {
-				if s := p.Schema; p.In == "query" && (s.Type != huma.TypeString || s.Format != "" || len(s.Enum) > 0 || !regexp.MustCompile(s.Pattern).MatchString("")) {
-					out[p.Name] = true
-				}
+	for op := range a.operations() {
+		for _, p := range op.Parameters {
+			if s := p.Schema; p.In == "query" && (s.Type != huma.TypeString || s.Format != "" || len(s.Enum) > 0 || !regexp.MustCompile(s.Pattern).MatchString("")) {
+				out[p.Name] = true
 			}
 		}
 	}
