@@ -310,6 +310,14 @@ func (a *API) getShown(ctx context.Context, c caller, in *ApprovalPath) (*shownO
 	return out, nil
 }
 
+// fits holds the approval against If-Match, which may be empty.
+func (x asked) fits(match string) error {
+	if match != "" && !matches(match, quoted(x.Digest)) {
+		return newProblem(http.StatusPreconditionFailed, "precondition-failed", "the approval has another digest: look at what is shown again")
+	}
+	return nil
+}
+
 // ballot is the body of a vote.
 type ballot struct {
 	Decision string `json:"decision" enum:"approve,reject"`
@@ -336,8 +344,8 @@ func (a *API) vote(ctx context.Context, c caller, in *struct {
 		return nil, err
 	}
 	exchangeOf(ctx).run = x.Run
-	if in.Match != "" && !matches(in.Match, quoted(x.Digest)) {
-		return nil, newProblem(http.StatusPreconditionFailed, "precondition-failed", "the approval has another digest: look at what is shown again")
+	if err := x.fits(in.Match); err != nil {
+		return nil, err
 	}
 	v, err := a.cfg.Engine.Vote(ctx, c.Principal, engine.Ballot{
 		Approval: x.ID, Decision: in.Body.Decision, Digest: in.Body.Digest, Comment: in.Body.Comment,
@@ -379,8 +387,8 @@ func (a *API) withdraw(ctx context.Context, c caller, in *struct {
 	if err := a.allow(ctx, c, policy.ApprovalWithdraw, policy.Target{Tenant: x.Tenant, Owner: c.ID}, in.Approval); err != nil {
 		return nil, err
 	}
-	if in.Match != "" && !matches(in.Match, quoted(x.Digest)) {
-		return nil, newProblem(http.StatusPreconditionFailed, "precondition-failed", "the approval has another digest: look at what is shown again")
+	if err := x.fits(in.Match); err != nil {
+		return nil, err
 	}
 	receipt, err := a.cfg.Engine.Withdraw(ctx, c.Principal, engine.Withdrawal{Approval: x.ID, Request: c.request, DryRun: in.DryRun})
 	if err != nil {

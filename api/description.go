@@ -154,22 +154,17 @@ func (a *API) describe() {
 	}
 	o.Components.Headers = headers()
 	all, types, samples := described(), problemTypes(), examples()
-	for _, item := range o.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
-			if op == nil {
-				continue
-			}
-			n := all[op.OperationID]
-			if op.Description = n.text; n.tag != "" {
-				op.Tags = []string{n.tag}
-			}
-			describeParameters(op)
-			a.describeBody(op)
-			addAnswers(op)
-			describeAnswers(op)
-			describeProblems(op, n.problems, types)
-			exemplify(op, samples)
+	for op := range a.operations() {
+		n := all[op.OperationID]
+		if op.Description = n.text; n.tag != "" {
+			op.Tags = []string{n.tag}
 		}
+		describeParameters(op)
+		a.describeBody(op)
+		addAnswers(op)
+		describeAnswers(op)
+		describeProblems(op, n.problems, types)
+		exemplify(op, samples)
 	}
 }
 
@@ -232,15 +227,10 @@ func patternOf(p *huma.Param) string {
 // times, those of a closed list, and those whose pattern refuses it.
 func (a *API) strictParameters() map[string]bool {
 	out := map[string]bool{}
-	for _, item := range a.huma.OpenAPI().Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
-			if op == nil {
-				continue
-			}
-			for _, p := range op.Parameters {
-				if s := p.Schema; p.In == "query" && (s.Type != huma.TypeString || s.Format != "" || len(s.Enum) > 0 || !regexp.MustCompile(s.Pattern).MatchString("")) {
-					out[p.Name] = true
-				}
+	for op := range a.operations() {
+		for _, p := range op.Parameters {
+			if s := p.Schema; p.In == "query" && (s.Type != huma.TypeString || s.Format != "" || len(s.Enum) > 0 || !regexp.MustCompile(s.Pattern).MatchString("")) {
+				out[p.Name] = true
 			}
 		}
 	}
@@ -253,7 +243,7 @@ func headers() map[string]*huma.Header {
 		return &huma.Header{Description: description, Schema: &huma.Schema{Type: huma.TypeString}, Example: example}
 	}
 	return map[string]*huma.Header{
-		"Request-Id":       text("names the request in logs and in the ledger", "req_01m7zn9p4nfm6b2kns050bmg3f"),
+		"Request-Id":       text("names the request in logs and in the ledger", exampleRequest),
 		"RateLimit-Policy": text("the limit that the request counts towards, if there is one", `"reads";q=60;w=60`),
 		"RateLimit":        text("what is left of it", `"reads";r=59;t=60`),
 		"Retry-After":      text("whole seconds after which to come back", "1"),

@@ -23,6 +23,7 @@ const (
 	exampleDigest  = "sha256:2f7ee4d3a7c9a1a4f5e0b8c4d2916e3f70c8b5a1d9e2f3046b7c8d9e0f1a2b3c"
 	exampleBody    = `{"act":[],"action":"run.submitted","actor":"` + examplePerson + `","at_us":1795283535000000,"attempt":0,"call":"","key":"","outcome":"ok","run":"` + exampleRun + `","step":"","v":1}`
 	exampleProcess = "proc_01m7zmw0000000000000000000"
+	exampleRequest = "req_01m7zn9p4nfm6b2kns050bmg3f"
 )
 
 // examples are values of the description's objects, by the names of their
@@ -96,15 +97,15 @@ func exemplify(op *huma.Operation, samples map[string]any) {
 		if m.Example != nil || m.Schema == nil {
 			return
 		}
-		name := strings.TrimPrefix(m.Schema.Ref, "#/components/schemas/")
+		name := objectOf(m.Schema.Ref)
 		sample, known := samples[name]
 		if choice := slices.Concat(m.Schema.OneOf, m.Schema.AnyOf); len(choice) > 0 {
-			sample, known = samples[strings.TrimPrefix(choice[0].Ref, "#/components/schemas/")], true
+			sample, known = samples[objectOf(choice[0].Ref)], true
 		}
 		switch list := m.Schema.Items; {
 		case known:
-		case list != nil && samples[strings.TrimPrefix(list.Ref, "#/components/schemas/")] != nil:
-			sample = []any{samples[strings.TrimPrefix(list.Ref, "#/components/schemas/")]}
+		case list != nil && samples[objectOf(list.Ref)] != nil:
+			sample = []any{samples[objectOf(list.Ref)]}
 		default:
 			sample = other[media]
 		}
@@ -125,6 +126,6 @@ func exemplify(op *huma.Operation, samples map[string]any) {
 func problemExample(status int, name string, types map[string]problemType) Problem {
 	return Problem{
 		Type: typePrefix + name, Title: http.StatusText(status), Status: status, Detail: types[name].why,
-		RequestID: "req_01m7zn9p4nfm6b2kns050bmg3f",
+		RequestID: exampleRequest,
 	}
 }

@@ -280,6 +280,8 @@ func storable(u *url.URL) bool {
 	if err != nil {
 		return false
 	}
-	bad := func(r rune) bool { return r < ' ' || r == 0x7f }
-	return utf8.ValidString(u.Path) && utf8.ValidString(query) && !strings.ContainsFunc(u.Path, bad) && !strings.ContainsFunc(query, bad)
+	return utf8.ValidString(u.Path) && utf8.ValidString(query) && !strings.ContainsFunc(u.Path, isControl) && !strings.ContainsFunc(query, isControl)
 }
+
+// isControl reports whether a character is one of ASCII's control characters.
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }

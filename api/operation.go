@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"reflect" //nolint:depguard // huma asks for a reflect.Type
 	"slices"
@@ -83,22 +84,15 @@ func register[I, O any](a *API, op operation, handle func(context.Context, calle
 // declared checks that every operation says who may call it, and that exactly
 // the public ones need no token.
 func (a *API) declared() error {
-	for path, item := range a.huma.OpenAPI().Paths {
-		for method, op := range map[string]*huma.Operation{
-			http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodDelete: item.Delete, http.MethodPatch: item.Patch,
-		} {
-			if op == nil {
-				continue
-			}
-			may, _ := op.Extensions[whoKey].(string)
-			switch {
-			case may == "":
-				return fmt.Errorf("api: %s %s does not say who may call it", method, path)
-			case op.Security == nil:
-				return fmt.Errorf("api: %s %s does not say whether it needs a token", method, path)
-			case (may == string(whoPublic)) != (len(op.Security) == 0) || (may == string(whoPublic)) != a.public[path]:
-				return fmt.Errorf("api: %s %s contradicts itself about who may call it", method, path)
-			}
+	for op := range a.operations() {
+		may, _ := op.Extensions[whoKey].(string)
+		switch {
+		case may == "":
+			return fmt.Errorf("api: %s %s does not say who may call it", op.Method, op.Path)
+		case op.Security == nil:
+			return fmt.Errorf("api: %s %s does not say whether it needs a token", op.Method, op.Path)
+		case (may == string(whoPublic)) != (len(op.Security) == 0) || (may == string(whoPublic)) != a.public[op.Path]:
+			return fmt.Errorf("api: %s %s contradicts itself about who may call it", op.Method, op.Path)
 		}
 	}
 	return nil
@@ -184,6 +178,19 @@ func (a *API) response(method, path string, status int, description string, cont
 		r.Content[media] = &huma.MediaType{Schema: schema}
 	}
 	op.Responses[strconv.Itoa(status)] = r
+}
+
+// operations are the descriptions of all that are registered.
+func (a *API) operations() iter.Seq[*huma.Operation] {
+	return func(yield func(*huma.Operation) bool) {
+		for _, item := range a.huma.OpenAPI().Paths {
+			for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete, item.Patch} {
+				if op != nil && !yield(op) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // operation is the description of one that is registered.

@@ -48,7 +48,7 @@ func (a *API) getMe(_ context.Context, c caller, _ *struct{}) (*principalOut, er
 		Tenant: c.Tenant, ID: c.ID, Kind: string(c.Kind), Name: c.Name, Issuer: c.Issuer, Subject: c.Subject, Client: c.Client,
 		Roles: list(c.Roles), Act: list(c.Act), ACR: c.ACR, AMR: list(c.AMR), MFA: c.MFA(),
 		IssuedAt: stamp(c.IssuedAt.UnixMicro()), ExpiresAt: stamp(c.Expires.UnixMicro()), Missing: list(c.Missing),
-		StepUp: policy.StepUp(c.Principal, 5*time.Minute, now).Allowed(),
+		StepUp: policy.StepUp(c.Principal, stepUpAge, now).Allowed(),
 	}
 	if !c.AuthTime.IsZero() {
 		at, age := stamp(c.AuthTime.UnixMicro()), int64(now.Sub(c.AuthTime)/time.Second)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,7 +191,7 @@ func keyOf(c caller, n NewRevocation) (key string, wrong error) {
 			return bad("the id of a run is needed: run_…")
 		}
 	default:
-		if strings.ContainsFunc(n.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if strings.ContainsFunc(n.Value, isControl) {
 			return bad("a name without control characters is needed")
 		}
 	}
@@ -222,10 +223,8 @@ func (a *API) ownerOf(ctx context.Context, c caller, key string) (string, error)
 	if kind != "sid" && kind != "jti" || fp == "" {
 		return "", nil
 	}
-	for _, own := range c.RevocationKeys() {
-		if own == key {
-			return c.ID, nil
-		}
+	if slices.Contains(c.RevocationKeys(), key) {
+		return c.ID, nil
 	}
 	if policy.Do(c.Principal, policy.RevocationAdd, policy.Target{Tenant: c.Tenant}).Allowed() {
 		return "", nil

@@ -57,7 +57,7 @@ func (a *API) workflowRoutes() {
 	a.response(http.MethodPost, "/v1/workflows", http.StatusOK, "the version was there; with dry_run a Validation", map[string]*huma.Schema{
 		"application/json": {OneOf: []*huma.Schema{schemaOf[Workflow](a), schemaOf[Validation](a)}},
 	})
-	body := a.huma.OpenAPI().Paths["/v1/workflows"].Post.RequestBody
+	body := a.operation(http.MethodPost, "/v1/workflows").RequestBody
 	body.Content["application/json"] = &huma.MediaType{
 		Schema:  &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "the definition; its JSON Schema is that of `custody workflow schema`"},
 		Example: json.RawMessage(`{"name": "hello", "requires": {"roles": ["analyst"]}, "steps": [{"id": "say", "uses": "set", "with": {"text": "hello"}}]}`),
