@@ -39,39 +39,39 @@ func packages() map[string]row {
 		"security":          {layer: 0, std: true, pure: true},
 		"security/approval": {layer: 1, std: true, pure: true},
 		"security/audit":    {layer: 1, std: true, pure: true},
-		"security/guard":    {layer: 1, pure: true},
+		"security/guard":    {layer: 3, pure: true},
 		"security/policy":   {layer: 1, std: true, pure: true},
 		"security/vault":    {layer: 1, std: true, pure: true},
 		"migrations":        {layer: 1},
 		"store/localpg":     {layer: 1},
 		"api/client":        {layer: 0, std: true},
-		"internal/devidp":   {layer: 3, only: []string{"cmd/custody", "internal/bench"}},
+		"internal/devidp":   {layer: 5, only: []string{"cmd/custody", "internal/bench"}},
 		"internal/signin":   {layer: 1, std: true, only: []string{"cmd/custody"}},
-		"internal/keycloak": {layer: 7, only: nobody},
+		"internal/keycloak": {layer: 9, only: nobody},
 
-		"workflow": {layer: 2, pure: true},
+		"workflow": {layer: 4, pure: true},
 
-		"security/oidc":   {layer: 3},
-		"steps":           {layer: 3},
-		"steps/model":     {layer: 3},
-		"store":           {layer: 3},
-		"steps/stepstest": {layer: 4, only: nobody},
-		"store/storetest": {layer: 4, only: []string{"internal/bench"}},
+		"security/oidc":   {layer: 5},
+		"steps":           {layer: 5},
+		"steps/model":     {layer: 5},
+		"store":           {layer: 5},
+		"steps/stepstest": {layer: 6, only: nobody},
+		"store/storetest": {layer: 6, only: []string{"internal/bench"}},
 
-		"steps/kinds":     {layer: 4},
-		"workflow/engine": {layer: 4},
+		"steps/kinds":     {layer: 6},
+		"workflow/engine": {layer: 6},
 
-		"api":                {layer: 5},
-		"internal/telemetry": {layer: 5, only: []string{""}},
+		"api":                {layer: 7},
+		"internal/telemetry": {layer: 7, only: []string{""}},
 
-		"": {layer: 6}, // custody: the wiring
+		"": {layer: 8}, // custody: the wiring
 
-		"examples/contractreview": {layer: 3, only: nobody},
-		"examples/embed":          {layer: 7, only: nobody},
-		"examples":                {layer: 7, only: nobody},
-		"examples/documents":      {layer: 7, only: nobody},
-		"internal/bench":          {layer: 7, only: nobody},
-		"cmd/custody":             {layer: 7, only: nobody},
+		"examples/contractreview": {layer: 5, only: nobody},
+		"examples/embed":          {layer: 9, only: nobody},
+		"examples":                {layer: 9, only: nobody},
+		"examples/documents":      {layer: 9, only: nobody},
+		"internal/bench":          {layer: 9, only: nobody},
+		"cmd/custody":             {layer: 9, only: nobody},
 	}
 }
 
