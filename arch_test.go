@@ -51,6 +51,8 @@ func packages() map[string]row {
 
 		"workflow": {layer: 4, pure: true},
 
+		"security/guard/reading": {layer: 1, pure: true},
+
 		"security/oidc":   {layer: 5},
 		"steps":           {layer: 5},
 		"steps/model":     {layer: 5},
@@ -102,7 +104,7 @@ func libraries() []library {
 		{prefix: "github.com/tmc/langchaingo", homes: []string{"steps/model"}},
 		{prefix: "github.com/ulikunitz/xz", homes: []string{"store/localpg"}},
 		{prefix: "go.opentelemetry.io", homes: []string{"internal/telemetry"}, tests: true},
-		{prefix: "golang.org/x/text", homes: []string{"security/guard"}},
+		{prefix: "golang.org/x/text", homes: []string{"security/guard", "security/guard/reading"}},
 		{prefix: "golang.org/x/term", homes: []string{"cmd/custody"}},
 		{prefix: "golang.org/x/text/width", homes: []string{"cmd/custody"}},
 
