@@ -51,6 +51,8 @@ func packages() map[string]row {
 
 		"workflow": {layer: 4, pure: true},
 
+		"security/guard/detector/lexicon": {layer: 0, pure: true},
+
 		"security/oidc":   {layer: 5},
 		"steps":           {layer: 5},
 		"steps/model":     {layer: 5},
