@@ -55,7 +55,8 @@ func packages() map[string]row {
 
 		"security/guard/detector": {layer: 2, pure: true},
 
-		"security/guard/train": {layer: 9, only: nobody},
+		"security/guard/train":            {layer: 9, only: nobody},
+		"security/guard/detector/lexicon": {layer: 0, pure: true},
 
 		"security/oidc":   {layer: 5},
 		"steps":           {layer: 5},
