@@ -53,6 +53,11 @@ func packages() map[string]row {
 
 		"security/guard/reading": {layer: 1, pure: true},
 
+		"security/guard/detector": {layer: 2, pure: true},
+
+		"security/guard/train":            {layer: 9, only: nobody},
+		"security/guard/detector/lexicon": {layer: 0, pure: true},
+
 		"security/oidc":   {layer: 5},
 		"steps":           {layer: 5},
 		"steps/model":     {layer: 5},
