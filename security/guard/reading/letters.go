@@ -136,7 +136,7 @@ var smallCapitals = map[rune]rune{
 // turned reports letters made by turning a Latin one upside down.
 func turned(r rune) bool {
 	switch r {
-	case 'ɐ', 'ɔ', 'ǝ', 'ɟ', 'ɥ', 'ɯ', 'ɹ', 'ʇ', 'ʌ', 'ʍ', 'ʎ', 'ʞ', 'ɾ', 'ə':
+	case 'ɐ', 'ǝ', 'ɟ', 'ɥ', 'ɯ', 'ɹ', 'ʇ', 'ʌ', 'ʍ', 'ʎ', 'ʞ':
 		return true
 	}
 	return false
