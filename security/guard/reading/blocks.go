@@ -169,7 +169,7 @@ func (f *frame) stream64(b []byte, lo, hi int) {
 	n, from := 0, lo
 	for i := lo; i < hi; i++ {
 		d := digit64[b[i]]
-		if d < 0 {
+		if d < 0 || d >= 62 && i > lo && i+1 < hi && digit64[b[i-1]] < 0 && digit64[b[i+1]] < 0 { // " + "
 			continue
 		}
 		if n == 0 {

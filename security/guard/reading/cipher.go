@@ -49,7 +49,7 @@ func (s *Scanner) reversed(layer int, part span) {
 	lo, hi := lines(b, part)
 	f := s.begin(layer)
 	f.backwards(b, lo, hi)
-	s.offer(layer, "reversed", text)
+	s.offer(layer, "reversed", language)
 }
 
 // shifts names the ciphers that replace each letter by the one some places on.
@@ -60,21 +60,16 @@ var shifts = [26]string{
 }
 
 // ciphers tries every shift of the alphabet, and the alphabet backwards, on an
-// unlikely part, and shows what the best makes of its lines.
+// unlikely part, and shows what becomes a language.
 func (s *Scanner) ciphers(layer int, part span) {
 	b := s.frames[layer].reading.Cased
-	for lo := part.lo; lo < part.hi && !s.stopped; {
-		end := min(part.hi, lo+4*block)
-		key, ok := s.key(b[lo:end])
-		for ok && end < part.hi { // the key holds as long as it makes text
-			next := min(part.hi, end+4*block)
-			if k, same := s.key(b[end:next]); !same || k != key {
-				break
-			}
-			end = next
-		}
-		if ok {
-			s.decipher(layer, b, span{lo, end}, key)
+	limit := min(len(b), part.hi+block)
+	for lo := max(0, part.lo-block); lo < limit && !s.stopped; {
+		end := min(limit, lo+4*block)
+		key, found := s.key(b, lo, end, limit)
+		if found.hi > 0 {
+			s.decipher(layer, b, found, key)
+			end = max(found.hi, lo+1)
 		}
 		lo = end
 	}
@@ -83,29 +78,73 @@ func (s *Scanner) ciphers(layer int, part span) {
 // atbash is the key of the alphabet backwards.
 const atbash = 26
 
-// key finds the cipher that makes a language of a text.
-func (s *Scanner) key(b []byte) (int, bool) {
-	part := b[:min(len(b), 4*block)]
+// key finds the cipher that makes a language of a part of b[lo:end], and how far
+// that part goes, at most to limit.
+func (s *Scanner) key(b []byte, lo, end, limit int) (int, span) {
 	var n [26]int
 	letters := 0
-	for _, c := range part {
+	for _, c := range b[lo:end] {
 		if l := letterOf[c]; l < noLetter {
 			n[l]++
 			letters++
 		}
 	}
-	s.work += 5 * len(b)
 	if letters < 10 {
-		return 0, false
+		return 0, span{}
 	}
-	best, second := fitting(&n)
-	pairs, asIs, _ := measure(part).parts()
-	for _, key := range [...]int{13, atbash, best, second} {
-		if likely := enciphered(part, key); key != 0 && likely-asIs >= pairs && 10*likely >= 20*pairs {
-			return key, true
+	first, second, third := fitting(&n)
+	for _, key := range [...]int{13, atbash, first, second, third} {
+		if key != 0 {
+			if found := s.better(b, lo, end, limit, key); found.hi > 0 {
+				return key, found
+			}
 		}
 	}
-	return 0, false
+	return 0, span{}
+}
+
+// gainOf is how much likelier a part must become to be taken for a cipher.
+const gainOf = 44
+
+// better finds the part that begins between lo and end in which a cipher gains
+// most, in either direction of reading: the largest sum over a row of pairs.
+func (s *Scanner) better(b []byte, lo, end, limit, key int) span {
+	var best, now [2]struct{ sum, likely, pairs, lo, hi int }
+	a, p := uint(noLetter), uint(noLetter)
+	i := lo
+	for ; i < limit; i++ {
+		cur := uint(letterOf[b[i]])
+		turned := cur
+		if cur < noLetter {
+			turned = uint(turn(int(cur), key))
+		}
+		n, asIs, _ := pairs[(a<<5|cur)&1023].parts()
+		_, likely, forward := pairs[(p<<5|turned)&1023].parts()
+		a, p = cur, turned
+		for d := range now {
+			w := &now[d]
+			if w.sum <= 0 {
+				w.sum, w.likely, w.pairs, w.lo = 0, 0, 0, i
+			}
+			gain := likely - d*forward
+			w.sum += gain - asIs
+			w.likely += gain
+			w.pairs += n
+			if w.hi = i + 1; w.sum > best[d].sum {
+				best[d] = *w
+			}
+		}
+		if i >= end && now[0].sum < best[0].sum/2 && now[1].sum < best[1].sum/2 {
+			break
+		}
+	}
+	s.work += 2 * (i - lo)
+	for _, w := range best {
+		if w.sum >= gainOf && w.lo < end && 10*w.likely >= 20*w.pairs {
+			return span{w.lo, w.hi}
+		}
+	}
+	return span{}
 }
 
 // often is the logarithm of how often each letter of the alphabet occurs.
@@ -120,37 +159,24 @@ var often = func() (t [26]int) {
 	return t
 }()
 
-// fitting returns the two shifts under which frequent letters are frequent.
-func fitting(n *[26]int) (best, second int) {
-	top, next := -1<<30, -1<<30
+// fitting returns the shifts under which frequent letters are most frequent.
+func fitting(n *[26]int) (first, second, third int) {
+	top, next, last := -1<<30, -1<<30, -1<<30
 	for shift := range 26 {
 		sum := 0
 		for l, k := range n {
 			sum += k * often[(l+shift)%26]
 		}
-		if sum > top {
-			top, next, best, second = sum, top, shift, best
-		} else if sum > next {
-			next, second = sum, shift
+		switch {
+		case sum > top:
+			top, next, last, first, second, third = sum, top, next, shift, first, second
+		case sum > next:
+			next, last, second, third = sum, next, shift, second
+		case sum > last:
+			last, third = sum, shift
 		}
 	}
-	return best, second
-}
-
-// enciphered measures a text as if it were deciphered.
-func enciphered(b []byte, key int) int {
-	var sum tally
-	prev := uint(noLetter)
-	for _, c := range b {
-		cur := uint(letterOf[c])
-		if cur < noLetter {
-			cur = uint(turn(int(cur), key))
-		}
-		sum += pairs[(prev<<5|cur)&1023]
-		prev = cur
-	}
-	_, likely, _ := (sum + pairs[(prev<<5|noLetter)&1023]).parts()
-	return likely
+	return first, second, third
 }
 
 func turn(letter, key int) int {
@@ -160,11 +186,19 @@ func turn(letter, key int) int {
 	return (letter + key) % 26
 }
 
+// decipher deciphers a part and leaves the rest of its lines as it is.
 func (s *Scanner) decipher(layer int, b []byte, part span, key int) {
 	lo, hi := lines(b, part)
+	for part.lo > lo && letterOf[b[part.lo-1]] < noLetter && letterOf[b[part.lo]] < noLetter {
+		part.lo--
+	}
+	for part.hi < hi && letterOf[b[part.hi-1]] < noLetter && letterOf[b[part.hi]] < noLetter {
+		part.hi++
+	}
 	f := s.begin(layer)
 	f.copy(b[lo:hi], lo)
-	for i, c := range f.raw {
+	for i := part.lo - lo; i < part.hi-lo; i++ {
+		c := f.raw[i]
 		if l := letterOf[c]; l < noLetter {
 			f.raw[i] = c - l + byte(turn(int(l), key))
 		}

@@ -155,7 +155,7 @@ func (s *Scanner) binary(layer int, b []byte, lo, hi, bits int) bool {
 		if n == 0 {
 			from = i
 		}
-		acc = acc<<1 | b[i] - '0'
+		acc = acc<<1 | (b[i] - '0')
 		if n++; n == bits {
 			f.emit(acc, from, i+1-from)
 			acc, n = 0, 0

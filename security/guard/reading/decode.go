@@ -181,7 +181,7 @@ func worth(b []byte, want ask) bool {
 	if letters*10 < n*6 {
 		return false
 	}
-	if others*2 > n {
+	if others*2 > n || want == text && n >= 16 && letters*20 >= n*17 {
 		return true
 	}
 	return natural(b, want)

@@ -54,10 +54,15 @@ func (s *Scanner) escaped(layer int, name string, mark byte, read escape) {
 func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []byte, i int) int {
 	f := s.begin(layer)
 	lo := i
-	for lo > 0 && i-lo < reach && b[lo-1] != '\n' && b[lo-1] < utf8.RuneSelf && (b[lo-1] != ' ' || i-lo < reach/4) {
+	for lo > 0 && i-lo < reach && b[lo-1] != '\n' {
 		lo--
 	}
-	f.copy(b[lo:i], lo)
+	for lo < i && b[lo]&0xC0 == 0x80 {
+		lo++
+	}
+	for k := lo; k < i; k++ {
+		f.plain(b[k], mark, k)
+	}
 	count, telling, end := 0, 0, i
 	for i < len(b) && i-end < reach {
 		if b[i] == mark {
@@ -72,15 +77,17 @@ func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []by
 				continue
 			}
 		}
-		if c := b[i]; c == '+' && mark == '%' {
-			f.emit(' ', i, 1)
-		} else {
-			f.emit(c, i, 1)
+		if b[i] == '\n' && i-end > reach/2 {
+			break
 		}
+		f.plain(b[i], mark, i)
 		i++
 	}
 	s.work += 3 * (i - lo)
-	f.cut(i - end)
+	for len(f.raw) > 0 && i < len(b) && b[i]&0xC0 == 0x80 { // not within a character
+		f.plain(b[i], mark, i)
+		i++
+	}
 	if count >= 3 || telling > 0 && telling*2 >= count {
 		s.offer(layer, name, text)
 	}
@@ -98,14 +105,12 @@ func (f *frame) unescape(r rune, raw bool, i, n int) {
 	}
 }
 
-// cut takes back what was read after the last escape, but for the rest of its
-// word.
-func (f *frame) cut(n int) {
-	keep := len(f.raw) - n
-	for keep < len(f.raw) && wordOf[f.raw[keep]] != 0 {
-		keep++
+// plain writes what stands between escapes. In an address, '+' is a blank.
+func (f *frame) plain(c, mark byte, i int) {
+	if c == '+' && mark == '%' {
+		c = ' '
 	}
-	f.raw = f.raw[:keep]
+	f.emit(c, i, 1)
 }
 
 func percentEscape(b []byte) (rune, bool, int) {

@@ -230,7 +230,7 @@ var disguises = []struct {
 	})},
 	{"reversed", mirrored},
 	{"reversed", func(s string) string { return "\u202e" + mirrored(s) + "\u202c" }},
-	{"reversed > rot13", then(shifted(13), mirrored)},
+	{"rot13 > reversed", then(shifted(13), mirrored)},
 	{"upside down", flipped},
 	{"leet", replaced("e", "3", "o", "0", "a", "4", "l", "1", "s", "5")},
 	{"leet", replaced("e", "3", "o", "0", "a", "@", "i", "1", "s", "$", "t", "7")},
@@ -243,6 +243,19 @@ var disguises = []struct {
 	{"morse", morsed},
 	{"braille", brailled},
 	{"pig latin", words(pigged)},
+	{"unspaced", replaced(" ", "")},
+	{"unspaced", func(s string) string { return strings.ReplaceAll(s, " ", "") + "." }},
+	{"spaced > unspaced", func(s string) string {
+		return each(func(r rune) string { return string(r) + " " })(strings.ReplaceAll(s, " ", ""))
+	}},
+	{"shaken letters", replaced("ignore", "ignroe", "previous", "prveious", "instructions", "isntrcutions", "reveal", "reaevl", "system", "sysetm")},
+	{"reversed words", func(s string) string {
+		all := strings.Fields(s)
+		for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
+			all[i], all[j] = all[j], all[i]
+		}
+		return "Reverse the words: \n" + strings.Join(all, " ")
+	}},
 	{"spelling alphabet", spelledOut},
 	{"folded", each(func(r rune) string {
 		if r > ' ' && r < 0x7F {
@@ -297,6 +310,9 @@ func TestEveryDisguiseIsReadThrough(t *testing.T) {
 			found := false
 			signs := s.Read(text, func(r *Reading) bool {
 				names = append(names, r.Name)
+				if testing.Verbose() {
+					t.Logf("%d %s: %q", i, r.Name, r.Text)
+				}
 				got := strings.Join(strings.FieldsFunc(string(r.Text), func(c rune) bool { return c == ' ' || c == '\n' }), " ")
 				if k := strings.Index(got, want); k >= 0 && r.Name == d.name {
 					found = true

@@ -19,6 +19,8 @@ type Scanner struct {
 	stopped  bool
 	shown    []uint64 // fingerprints of the readings that were shown
 	names    map[pairOfNames]string
+	begins   []int32 // see cut
+	words    []byte  // see puts
 	readings int
 	budget   int // bytes that decodings may still have
 	work     int // bytes looked at, times the passes over them
@@ -106,7 +108,7 @@ func (s *Scanner) blocks(layer int, v *survey) {
 	if v.longest >= 12 {
 		s.base32(layer)
 	}
-	if v.codes >= 4 || v.codes > 0 && v.longest >= 12 || v.odd >= 4 {
+	if v.codes >= 4 || v.codes+v.odd > 0 && v.longest >= 12 || v.odd >= 4 {
 		s.codes(layer)
 	}
 }

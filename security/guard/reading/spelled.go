@@ -26,6 +26,12 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.ay >= 4 && v.ay*3 >= v.words {
 		s.pigLatin(layer)
 	}
+	if v.run >= 12 {
+		s.unspaced(layer)
+	}
+	for _, part := range v.clumsy.list() {
+		s.shaken(layer, part)
+	}
 	s.nato(layer)
 }
 
@@ -65,7 +71,7 @@ func wordByte(c byte) bool { return c >= utf8.RuneSelf || wordOf[c]&(inLower|inU
 func (s *Scanner) row(layer int, b []byte, i int) int {
 	f := s.begin(layer)
 	trail := &s.frames[layer].folder.trail
-	letters, gaps := 0, 0
+	letters := 0
 	narrow := narrowest(b, i)
 	lo, end := i, i
 	for i < len(b) {
@@ -83,14 +89,10 @@ func (s *Scanner) row(layer int, b []byte, i int) int {
 		}
 		if gap := width(b, trail, from, i); gap > narrow {
 			f.emit(' ', from, i-from)
-			gaps++
 		}
 	}
 	s.work += 3 * (end - lo)
 	if letters >= 5 {
-		if gaps == 0 {
-			s.cutWords(layer)
-		}
 		s.offer(layer, "spaced", text)
 	}
 	return max(end, lo+1)
@@ -224,7 +226,7 @@ func (s *Scanner) leetPart(layer int, b []byte, lo, hi, count int) {
 		if l == 0 || leetOf[c] == 'i' && wordOf[c] == 0 && (i+1 == len(f.raw) || !wordByte(f.raw[i+1])) {
 			continue
 		}
-		if l == 'i' && c != '!' && ell(f.raw, i) {
+		if l == 'i' && c != '!' && (ell(f.raw, i) || i+1 < len(f.raw) && f.raw[i+1] == c || i > 0 && f.raw[i-1] == 'l' && b[lo+i-1] == c) {
 			l = 'l'
 		}
 		f.raw[i] = l
@@ -399,19 +401,19 @@ func (s *Scanner) pigLatin(layer int) {
 		for end < len(b) && wordOf[b[end]]&inLower != 0 {
 			end++
 		}
-		f.pigWord(b, i, end)
+		s.pigWord(f, b, i, end)
 		i = end
 	}
 	s.offer(layer, "pig latin", language)
 }
 
-func (f *frame) pigWord(b []byte, lo, hi int) {
+func (s *Scanner) pigWord(f *frame, b []byte, lo, hi int) {
 	stem := hi - 2
 	if hi-lo < 3 || b[hi-1] != 'y' || b[hi-2] != 'a' {
 		f.copy(b[lo:hi], lo)
 		return
 	}
-	if c := b[stem-1]; stem-lo > 1 && (c == 'w' || c == 'y') && vowel(b[lo]) {
+	if c := b[stem-1]; stem-lo > 1 && (c == 'w' || c == 'y') && (vowel(b[lo]) || b[lo] == 'y') {
 		f.copy(b[lo:stem-1], lo)
 		return
 	}
@@ -419,11 +421,23 @@ func (f *frame) pigWord(b []byte, lo, hi int) {
 	for onset > lo && stem-onset < 3 && !vowel(b[onset-1]) {
 		onset--
 	}
+	for k := onset; k < stem; k++ {
+		if startsWord(b[k:stem]) && s.puts(b[k:stem], b[lo:k]) {
+			onset = k
+			break
+		}
+	}
 	for stem-onset > 1 && !startsWord(b[onset:stem]) {
 		onset++
 	}
 	f.copy(b[onset:stem], onset)
 	f.copy(b[lo:onset], lo)
+}
+
+// puts reports whether a beginning and the rest make a known word.
+func (s *Scanner) puts(begin, rest []byte) bool {
+	s.words = append(append(s.words[:0], begin...), rest...)
+	return known[string(s.words)]
 }
 
 func vowel(c byte) bool {
@@ -470,7 +484,6 @@ func (s *Scanner) nato(layer int) {
 		i = end
 	}
 	if count >= 6 {
-		s.cutWords(layer)
 		s.offer(layer, "spelling alphabet", text)
 	}
 }
@@ -487,5 +500,75 @@ func spelling(w []byte) bool {
 	return false
 }
 
-// cutWords is where a text without blanks is cut into words.
-func (s *Scanner) cutWords(int) {}
+// unspaced cuts long words of the text into words: "ignoreallprevious".
+func (s *Scanner) unspaced(layer int) {
+	b := s.frames[layer].reading.Text
+	s.work += 2 * len(b)
+	f := s.begin(layer)
+	from, cuts := 0, 0
+	for i := 0; i < len(b); {
+		if wordOf[b[i]]&inLower == 0 {
+			i++
+			continue
+		}
+		end := i
+		for end < len(b) && wordOf[b[end]]&inLower != 0 {
+			end++
+		}
+		if end-i >= 12 && end-i <= 1024 && s.cut(b[i:end]) {
+			f.copy(b[from:i], from)
+			for k := end; k > i; {
+				start := i + int(s.begins[k-i])
+				s.begins[k-i] = -2
+				k = start
+			}
+			at := i
+			for k := i + 1; k <= end; k++ {
+				if s.begins[k-i] == -2 {
+					f.copy(b[at:k], at)
+					f.emit(' ', k, 0)
+					at = k
+				}
+			}
+			from, cuts = end, cuts+1
+		}
+		i = end
+	}
+	f.copy(b[from:], from)
+	if cuts > 0 {
+		s.offer(layer, "unspaced", text)
+	}
+}
+
+// shaken puts the letters of shaken words back: "prveious isntructions".
+func (s *Scanner) shaken(layer int, part span) {
+	all := s.frames[layer].reading.Text
+	lo, hi := lines(all, part)
+	b := all[:hi]
+	s.work += 4 * (hi - lo)
+	f := s.begin(layer)
+	from, count := lo, 0
+	for i := lo; i < hi; {
+		if wordOf[b[i]]&inLower == 0 {
+			i++
+			continue
+		}
+		end := i
+		for end < len(b) && wordOf[b[end]]&inLower != 0 {
+			end++
+		}
+		if n := end - i; n >= 5 && n <= longestKnown {
+			if w, ok := shaken[shape(b[i:end])]; ok && w != string(b[i:end]) {
+				f.copy(b[from:i], from)
+				f.up.add(len(f.raw), i, n, n, 1)
+				f.raw = append(f.raw, w...)
+				from, count = end, count+1
+			}
+		}
+		i = end
+	}
+	f.copy(b[from:], from)
+	if count >= 2 {
+		s.offer(layer, "shaken letters", text)
+	}
+}

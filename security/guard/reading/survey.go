@@ -11,9 +11,11 @@ type survey struct {
 	leet    int // words with a digit or sign between letters
 	ay      int // words that end in "ay", as all do in pig latin
 	words   int
+	run     int // the longest word of small letters alone
 
 	signs [16]int // how often each sign of signOf occurs
 
+	clumsy    spans // whose letters follow each other as in a text with slips
 	unlikely  spans // whose letters do not follow each other as in a language
 	backwards spans // whose letters follow each other as in one read backwards
 }
@@ -149,13 +151,16 @@ func (s *survey) word(text, cased []byte, start, end int, first, rest uint8) {
 		s.codes++
 	}
 	if all&inBase != 0 {
-		s.signs[equalSign]++
+		s.signs[equalSign] += 3
 	}
 	if all&inDigit != 0 && all&(inLower|inUpper) != 0 {
 		s.odd++
 		s.leet++
 	} else if n >= 4 && rest&inUpper != 0 && all&inLower != 0 || all&inBase != 0 && n >= 8 {
 		s.odd++
+	}
+	if all == all&(inLower|inHex|inOther) && n > s.run {
+		s.run = n
 	}
 	if n > 3 && text[end-1] == 'y' && text[end-2] == 'a' {
 		s.ay++
@@ -179,6 +184,9 @@ func (s *survey) likely(text []byte) {
 		pairs, likely, forward := sum.parts()
 		if pairs < 10 {
 			continue
+		}
+		if 10*likely < 26*pairs {
+			s.clumsy.add(i, end)
 		}
 		if 10*likely < 16*pairs {
 			s.unlikely.add(i, end)
