@@ -47,6 +47,11 @@ func lines(b []byte, p span) (lo, hi int) {
 func (s *Scanner) reversed(layer int, part span) {
 	b := s.frames[layer].reading.Cased
 	lo, hi := lines(b, part)
+	s.work += 2 * (hi - lo)
+	pairs, likely, forward := measure(b[lo:min(hi, lo+1<<15)]).parts()
+	if forward > -32 || 10*(likely-forward) < 22*pairs {
+		return
+	}
 	f := s.begin(layer)
 	f.backwards(b, lo, hi)
 	s.offer(layer, "reversed", language)
@@ -103,8 +108,9 @@ func (s *Scanner) key(b []byte, lo, end, limit int) (int, span) {
 	return 0, span{}
 }
 
-// gainOf is how much likelier a part must become to be taken for a cipher.
-const gainOf = 44
+// gainOf is how much likelier a part must become to be taken for a cipher: 35
+// bits, since 54 keys are tried at every place.
+const gainOf = 70
 
 // better finds the part that begins between lo and end in which a cipher gains
 // most, in either direction of reading: the largest sum over a row of pairs.
@@ -140,7 +146,7 @@ func (s *Scanner) better(b []byte, lo, end, limit, key int) span {
 	}
 	s.work += 2 * (i - lo)
 	for _, w := range best {
-		if w.sum >= gainOf && w.lo < end && 10*w.likely >= 20*w.pairs {
+		if w.sum >= gainOf && w.lo < end && 10*w.likely >= 22*w.pairs && wordy(b[w.lo:w.hi]) {
 			return span{w.lo, w.hi}
 		}
 	}
@@ -158,6 +164,20 @@ var often = func() (t [26]int) {
 	}
 	return t
 }()
+
+// wordy reports whether a text consists of words, mostly.
+func wordy(b []byte) bool {
+	letters, blanks := 0, 0
+	for _, c := range b {
+		switch {
+		case letterOf[c] < noLetter:
+			letters++
+		case c == ' ' || c == '\n':
+			blanks++
+		}
+	}
+	return letters >= 12 && (letters+blanks)*10 >= len(b)*9 && letters <= 12*(blanks+1)
+}
 
 // fitting returns the shifts under which frequent letters are most frequent.
 func fitting(n *[26]int) (first, second, third int) {

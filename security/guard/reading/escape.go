@@ -88,7 +88,7 @@ func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []by
 		f.plain(b[i], mark, i)
 		i++
 	}
-	if count >= 3 || telling > 0 && telling*2 >= count {
+	if count >= 3 || telling > 0 && telling*2 >= count && mark != '=' {
 		s.offer(layer, name, text)
 	}
 	return max(end, lo+1)

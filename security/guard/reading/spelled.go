@@ -134,21 +134,69 @@ func width(b []byte, t *trail, lo, hi int) int {
 	return n
 }
 
-// joined takes signs out from between letters: "ig-no-re".
+// joined takes signs out from words that are cut with them: "ig-no-re". Words
+// that are written with signs have pieces that are words: "state-of-the-art".
 func (s *Scanner) joined(layer int) {
 	b := s.frames[layer].reading.Cased
-	s.work += 2 * len(b)
+	s.work += 4 * len(b)
 	f := s.begin(layer)
-	from := 0
-	for i := 1; i+1 < len(b); i++ {
-		if k := signOf[b[i]]; (k == dotSign || k == dashSign || k == joinSign || k == leetSign || b[i] == '/' || b[i] == '+') &&
-			wordOf[b[i-1]]&(inLower|inUpper) != 0 && wordOf[b[i+1]]&(inLower|inUpper) != 0 {
-			f.copy(b[from:i], from)
-			from = i + 1
+	from, words, cuts, sure := 0, 0, 0, 0
+	for i := 0; i < len(b); {
+		if wordOf[b[i]]&(inLower|inUpper) == 0 {
+			i++
+			continue
 		}
+		end, pieces, plain, long := s.pieces(b, i)
+		words++
+		if pieces > 1 && !plain && (!long || known[string(s.words)]) {
+			f.copy(b[from:i], from)
+			for k := i; k < end; k++ {
+				if wordOf[b[k]]&(inLower|inUpper) != 0 {
+					f.copy(b[k:k+1], k)
+				}
+			}
+			from = end
+			cuts++
+			if known[string(s.words)] {
+				sure++
+			}
+		}
+		i = end
 	}
 	f.copy(b[from:], from)
-	s.offer(layer, "joined", language)
+	if sure >= 2 || cuts >= 4 && cuts*5 >= words*2 {
+		s.offer(layer, "joined", language)
+	}
+}
+
+// pieces measures the word at i with the signs between its letters, and writes
+// its letters to words. It is plain if one of its pieces is a word by itself, and
+// long if one is not short.
+func (s *Scanner) pieces(b []byte, i int) (end, pieces int, plain, long bool) {
+	s.words = s.words[:0]
+	for end = i; ; {
+		start := len(s.words)
+		for end < len(b) && wordOf[b[end]]&(inLower|inUpper) != 0 {
+			s.words = append(s.words, lowerOf[b[end]])
+			end++
+		}
+		pieces++
+		piece := s.words[start:]
+		plain = plain || len(piece) > 2 && known[string(piece)]
+		long = long || len(piece) > 6
+		if end+1 >= len(b) || !joins(b[end]) || wordOf[b[end+1]]&(inLower|inUpper) == 0 {
+			return end, pieces, plain, long
+		}
+		end++
+	}
+}
+
+func joins(c byte) bool {
+	switch signOf[c] {
+	case dotSign, dashSign, joinSign, leetSign:
+		return true
+	}
+	return c == '/' || c == '+'
 }
 
 // leetOf maps digits and signs to the letters that they stand for; 1 and | are i
@@ -346,7 +394,7 @@ func (s *Scanner) morse(layer int) {
 		}
 		s.work += 3 * (i - start)
 		if len(f.raw) >= 6 {
-			s.offer(layer, "morse", text)
+			s.offer(layer, "morse", language)
 		}
 		i = max(i, start+1)
 		for i < len(b) && (b[i] == '.' || b[i] == '-' || b[i] == '_') {
