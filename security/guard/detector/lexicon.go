@@ -12,7 +12,7 @@ import (
 	"github.com/custodyhq/custody/security/guard/reading"
 )
 
-//go:embed lexicon
+//go:embed lexicon/*.txt patterns.txt
 var lexiconFiles embed.FS
 
 // A Concept is a named set of words of all languages.
@@ -26,13 +26,18 @@ type Concept struct {
 // it was loaded.
 type Lexicon struct {
 	Concepts []Concept // Concepts[0] is no concept
+	Patterns []Pattern
 
 	words   *table // hash of a word -> concept
 	stems   *table // hash of a beginning -> concept
 	phrases *table // combined hash of several words -> concept, or longer
 	glyphs  *table // hash of characters -> concept, or longer
 
+	clitics  [][]byte
 	negation uint8
+	lead     concepts // may stand before the verb of an order
+	speak    concepts // tell that a sentence speaks about something
+	starts   [256][]uint16
 	sum      [sha256.Size]byte
 }
 
@@ -56,6 +61,14 @@ func loadLexicon(files fs.FS) (*Lexicon, error) {
 	if err != nil {
 		return nil, err
 	}
+	rows, err := fs.ReadFile(files, "patterns.txt")
+	if err != nil {
+		return nil, fmt.Errorf("read the patterns: %w", err)
+	}
+	if err := l.learnPatterns(string(rows), ids); err != nil {
+		return nil, err
+	}
+	l.clitics = foldedClitics()
 	l.negation = ids["negation"]
 	names, err := fs.Glob(files, "lexicon/*.txt")
 	if err != nil {
@@ -64,6 +77,7 @@ func loadLexicon(files fs.FS) (*Lexicon, error) {
 	slices.SortFunc(names, englishFirst)
 	sum := sha256.New()
 	sum.Write(declared)
+	sum.Write(rows)
 	for _, name := range names {
 		if name == "lexicon/concepts.txt" {
 			continue

@@ -96,6 +96,7 @@ func quantise(m *Model, l *detector.Lexicon) *detector.Weights {
 	w := &detector.Weights{Concepts: l.ConceptsSum(), Lexicon: l.Sum(), Bias: m.Bias}
 	w.Gram, w.GramStep = steps(m.Grams, 1)
 	w.Concept, w.ConceptStep = steps(m.Concepts, conceptScale)
+	w.Row, w.RowStep = steps(m.Rows, detector.RowScale)
 	return w
 }
 
@@ -119,12 +120,15 @@ func steps(weights []float32, scale float32) ([]int8, float32) {
 
 // average is the mean of some models.
 func average(models []*Model) *Model {
-	out := &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts)}
+	out := &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows)}
 	n := float32(len(models))
 	for _, m := range models {
 		out.Bias += m.Bias / n
 		for i, v := range m.Grams {
 			out.Grams[i] += v / n
+		}
+		for i, v := range m.Rows {
+			out.Rows[i] += v / n
 		}
 		for i, v := range m.Concepts {
 			out.Concepts[i] += v / n
