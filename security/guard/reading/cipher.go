@@ -3,6 +3,7 @@ package reading
 import (
 	"bytes"
 	"math"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -21,6 +22,9 @@ func (s *Scanner) letters(layer int, v *survey) {
 	}
 	b := s.frames[layer].reading.Text
 	s.work += 2 * len(b)
+	if strings.Contains(s.frames[layer].reading.Name, "reversed") {
+		return
+	}
 	if bytes.Contains(b, []byte("revers")) || bytes.Contains(b, []byte("backward")) || bytes.Contains(b, []byte("ruckw")) {
 		s.reversedWords(layer)
 	}

@@ -193,7 +193,7 @@ func (f *folder) european(r rune, i, n int) int {
 		f.drop(r, i)
 	case e.n == 0: // a mark
 		f.mark()
-	case r >= 0x370 && (lookalike(e.low[0]) != 0 || lookalike(r) != 0):
+	case e.like != 0:
 		return f.word(i)
 	default:
 		if turned(r) {
@@ -207,13 +207,13 @@ func (f *folder) european(r rune, i, n int) int {
 // several writes the characters that one stands for.
 func (f *folder) several(e *folded, i, n int) {
 	if e.n == 1 {
-		f.put(e.low[0], e.cased[0], i, n)
+		f.put(rune(e.low[0]), rune(e.cased[0]), i, n)
 		return
 	}
 	at := len(f.text)
 	for k := range int(e.n) {
-		f.text = utf8.AppendRune(f.text, e.low[k])
-		f.cased = utf8.AppendRune(f.cased, e.cased[k])
+		f.text = utf8.AppendRune(f.text, rune(e.low[k]))
+		f.cased = utf8.AppendRune(f.cased, rune(e.cased[k]))
 	}
 	f.trail.add(at, i, len(f.text)-at, n, 1)
 	f.marks, f.quiet, f.flag = 0, 0, false

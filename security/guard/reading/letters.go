@@ -38,8 +38,10 @@ var lowerOf = func() (t [256]byte) {
 
 // A folded character: up to three characters, none for a mark.
 type folded struct {
-	low, cased [3]rune
+	low, cased [3]uint16
 	n          uint8
+	like       uint8 // the Latin letter that it looks like, if it is none
+	script     int8  // see scriptOf
 }
 
 // europe holds the foldings of Latin, Greek and Cyrillic letters, U+0080 to
@@ -48,7 +50,12 @@ const europeEnd = 0x530
 
 var europe = func() (t [europeEnd - 0x80]folded) {
 	for r := rune(0x80); r < europeEnd; r++ {
-		t[r-0x80] = foldEuropean(r)
+		e := foldEuropean(r)
+		e.script = script(r)
+		if e.like = lookalikes[unicode.ToLower(r)]; e.like == 0 && r >= 0x370 && e.n > 0 {
+			e.like = lookalikes[rune(e.low[0])] // with an accent
+		}
+		t[r-0x80] = e
 	}
 	return t
 }()
@@ -63,7 +70,7 @@ func foldEuropean(r rune) (e folded) {
 		if utf8.RuneLen(low) != utf8.RuneLen(cased) {
 			cased = low
 		}
-		e.low[e.n], e.cased[e.n] = low, cased
+		e.low[e.n], e.cased[e.n] = uint16(low), uint16(cased)
 		e.n++
 	}
 	d := norm.NFKD.PropertiesString(string(r)).Decomposition()
