@@ -20,23 +20,18 @@ func (s *Scanner) letters(layer int, v *survey) {
 	if s.frames[layer].has.turned >= 3 {
 		s.upsideDown(layer)
 	}
-	b := s.frames[layer].reading.Text
-	s.work += 2 * len(b)
-	if strings.Contains(s.frames[layer].reading.Name, "reversed") {
-		return
-	}
-	if bytes.Contains(b, []byte("revers")) || bytes.Contains(b, []byte("backward")) || bytes.Contains(b, []byte("ruckw")) {
+	if v.turns > 0 && !strings.Contains(s.frames[layer].reading.Name, "reversed") {
 		s.reversedWords(layer)
 	}
 }
 
-// lines widens a span to whole lines, at most a block on either side.
-func lines(b []byte, p span) (lo, hi int) {
+// lines widens a span to whole lines, at most by so many bytes on either side.
+func lines(b []byte, p span, most int) (lo, hi int) {
 	lo, hi = p.lo, p.hi
-	for lo > 0 && b[lo-1] != '\n' && p.lo-lo < block {
+	for lo > 0 && b[lo-1] != '\n' && p.lo-lo < most {
 		lo--
 	}
-	for hi < len(b) && b[hi] != '\n' && hi-p.hi < block {
+	for hi < len(b) && b[hi] != '\n' && hi-p.hi < most {
 		hi++
 	}
 	for lo > 0 && b[lo]&0xC0 == 0x80 {
@@ -50,7 +45,7 @@ func lines(b []byte, p span) (lo, hi int) {
 
 func (s *Scanner) reversed(layer int, part span) {
 	b := s.frames[layer].reading.Cased
-	lo, hi := lines(b, part)
+	lo, hi := lines(b, part, 2*block)
 	s.work += 2 * (hi - lo)
 	pairs, likely, forward := measure(b[lo:min(hi, lo+1<<15)]).parts()
 	if forward > -32 || 10*(likely-forward) < 22*pairs {
@@ -91,14 +86,17 @@ const atbash = 26
 // that part goes, at most to limit.
 func (s *Scanner) key(b []byte, lo, end, limit int) (int, span) {
 	var n [26]int
-	letters := 0
+	letters, blanks := 0, 1
 	for _, c := range b[lo:end] {
 		if l := letterOf[c]; l < noLetter {
 			n[l]++
 			letters++
+		} else if c == ' ' || c == '\n' {
+			blanks++
 		}
 	}
-	if letters < 10 {
+	s.work += end - lo
+	if letters < 10 || letters > 12*blanks {
 		return 0, span{}
 	}
 	first, second, third := fitting(&n)
@@ -235,7 +233,7 @@ func turn(letter uint, key int) uint {
 
 // decipher deciphers a part and leaves the rest of its lines as it is.
 func (s *Scanner) decipher(layer int, b []byte, part span, key int) {
-	lo, hi := lines(b, part)
+	lo, hi := lines(b, part, 2*block)
 	for part.lo > lo && letterOf[b[part.lo-1]] < noLetter && letterOf[b[part.lo]] < noLetter {
 		part.lo--
 	}

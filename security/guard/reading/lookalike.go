@@ -75,6 +75,7 @@ func (f *folder) word(i int) int {
 	if prev == inWord {
 		w.latin = true
 	}
+	f.settled = w.unlike
 	masked := !w.unlike && (w.latin || mixed > 1 || prev == latinWord && (w.letters > 1 || !w.nextElse) || prev == nothing && !w.nextElse)
 	for k := i; k < w.end; {
 		r, n := utf8.DecodeRune(f.src[k:])
@@ -132,7 +133,10 @@ func (f *folder) look(i int) (w word) {
 			w.letters++
 			w.foreign++
 			w.scripts[min(script, 4)-1] = true
-			w.unlike = w.unlike || lookalike(r) == 0
+			if lookalike(r) == 0 { // that decides, and the rest need not be read
+				w.unlike, w.end = true, k+n
+				return w
+			}
 		}
 		k += n
 	}
