@@ -3,6 +3,7 @@ package reading
 import (
 	"bytes"
 	"math"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -19,20 +20,18 @@ func (s *Scanner) letters(layer int, v *survey) {
 	if s.frames[layer].has.turned >= 3 {
 		s.upsideDown(layer)
 	}
-	b := s.frames[layer].reading.Text
-	s.work += 2 * len(b)
-	if bytes.Contains(b, []byte("revers")) || bytes.Contains(b, []byte("backward")) || bytes.Contains(b, []byte("ruckw")) {
+	if v.turns > 0 && !strings.Contains(s.frames[layer].reading.Name, "reversed") {
 		s.reversedWords(layer)
 	}
 }
 
-// lines widens a span to whole lines, at most a block on either side.
-func lines(b []byte, p span) (lo, hi int) {
+// lines widens a span to whole lines, at most by so many bytes on either side.
+func lines(b []byte, p span, most int) (lo, hi int) {
 	lo, hi = p.lo, p.hi
-	for lo > 0 && b[lo-1] != '\n' && p.lo-lo < block {
+	for lo > 0 && b[lo-1] != '\n' && p.lo-lo < most {
 		lo--
 	}
-	for hi < len(b) && b[hi] != '\n' && hi-p.hi < block {
+	for hi < len(b) && b[hi] != '\n' && hi-p.hi < most {
 		hi++
 	}
 	for lo > 0 && b[lo]&0xC0 == 0x80 {
@@ -46,7 +45,7 @@ func lines(b []byte, p span) (lo, hi int) {
 
 func (s *Scanner) reversed(layer int, part span) {
 	b := s.frames[layer].reading.Cased
-	lo, hi := lines(b, part)
+	lo, hi := lines(b, part, 2*block)
 	s.work += 2 * (hi - lo)
 	pairs, likely, forward := measure(b[lo:min(hi, lo+1<<15)]).parts()
 	if forward > -32 || 10*(likely-forward) < 22*pairs {
@@ -87,22 +86,27 @@ const atbash = 26
 // that part goes, at most to limit.
 func (s *Scanner) key(b []byte, lo, end, limit int) (int, span) {
 	var n [26]int
-	letters := 0
+	letters, blanks := 0, 1
 	for _, c := range b[lo:end] {
 		if l := letterOf[c]; l < noLetter {
 			n[l]++
 			letters++
+		} else if c == ' ' || c == '\n' {
+			blanks++
 		}
 	}
-	if letters < 10 {
+	s.work += end - lo
+	if letters < 10 || letters > 12*blanks {
 		return 0, span{}
 	}
 	first, second, third := fitting(&n)
 	for _, key := range [...]int{13, atbash, first, second, third} {
-		if key != 0 {
-			if found := s.better(b, lo, end, limit, key); found.hi > 0 {
-				return key, found
-			}
+		if key == 0 {
+			continue
+		}
+		s.work += 2 * (end - lo)
+		if found, ok := better(b, lo, end, key); ok {
+			return key, s.prolong(b, found, end, limit, key)
 		}
 	}
 	return 0, span{}
@@ -112,18 +116,14 @@ func (s *Scanner) key(b []byte, lo, end, limit int) (int, span) {
 // bits, since 54 keys are tried at every place.
 const gainOf = 70
 
-// better finds the part that begins between lo and end in which a cipher gains
-// most, in either direction of reading: the largest sum over a row of pairs.
-func (s *Scanner) better(b []byte, lo, end, limit, key int) span {
+// better finds the part of b[lo:end] in which a cipher gains most, in either
+// direction of reading: the largest sum over a row of pairs.
+func better(b []byte, lo, end, key int) (span, bool) {
 	var best, now [2]struct{ sum, likely, pairs, lo, hi int }
 	a, p := uint(noLetter), uint(noLetter)
-	i := lo
-	for ; i < limit; i++ {
+	for i := lo; i < end; i++ {
 		cur := uint(letterOf[b[i]])
-		turned := cur
-		if cur < noLetter {
-			turned = uint(turn(int(cur), key))
-		}
+		turned := turn(cur, key)
 		n, asIs, _ := pairs[(a<<5|cur)&1023].parts()
 		_, likely, forward := pairs[(p<<5|turned)&1023].parts()
 		a, p = cur, turned
@@ -140,30 +140,39 @@ func (s *Scanner) better(b []byte, lo, end, limit, key int) span {
 				best[d] = *w
 			}
 		}
-		if i >= end && now[0].sum < best[0].sum/2 && now[1].sum < best[1].sum/2 {
-			break
-		}
 	}
-	s.work += 2 * (i - lo)
 	for _, w := range best {
-		if w.sum >= gainOf && w.lo < end && 10*w.likely >= 22*w.pairs && wordy(b[w.lo:w.hi]) {
-			return span{w.lo, w.hi}
+		if w.sum >= gainOf && 10*w.likely >= 22*w.pairs && wordy(b[w.lo:w.hi]) {
+			return span{w.lo, w.hi}, true
 		}
 	}
-	return span{}
+	return span{}, false
 }
 
-// often is the logarithm of how often each letter of the alphabet occurs.
-var often = func() (t [26]int) {
-	for a := range 26 {
-		sum := 0.0
-		for _, v := range pairRows[a*27 : a*27+27] {
-			sum += math.Exp2(float64(v-'q') / 2)
-		}
-		t[a] = int(16 * math.Log2(sum))
+// prolong goes on from a part that reaches the end of where it was looked for,
+// as long as the cipher makes a language of the text.
+func (s *Scanner) prolong(b []byte, part span, end, limit, key int) span {
+	if end-part.hi > block {
+		return part
 	}
-	return t
-}()
+	for part.hi < limit {
+		next := min(part.hi+2*block, limit)
+		var sum tally
+		p := uint(noLetter)
+		for _, c := range b[part.hi:next] {
+			turned := turn(uint(letterOf[c]), key)
+			sum += pairs[(p<<5|turned)&1023]
+			p = turned
+		}
+		s.work += next - part.hi
+		pairs, likely, forward := sum.parts()
+		if 10*max(likely, likely-forward) < 20*pairs || pairs == 0 {
+			break
+		}
+		part.hi = next
+	}
+	return part
+}
 
 // wordy reports whether a text consists of words, mostly.
 func wordy(b []byte) bool {
@@ -178,6 +187,18 @@ func wordy(b []byte) bool {
 	}
 	return letters >= 12 && (letters+blanks)*10 >= len(b)*9 && letters <= 12*(blanks+1)
 }
+
+// often is the logarithm of how often each letter of the alphabet occurs.
+var often = func() (t [26]int) {
+	for a := range 26 {
+		sum := 0.0
+		for _, v := range pairRows[a*27 : a*27+27] {
+			sum += math.Exp2(float64(v-'q') / 2)
+		}
+		t[a] = int(16 * math.Log2(sum))
+	}
+	return t
+}()
 
 // fitting returns the shifts under which frequent letters are most frequent.
 func fitting(n *[26]int) (first, second, third int) {
@@ -199,16 +220,20 @@ func fitting(n *[26]int) (first, second, third int) {
 	return first, second, third
 }
 
-func turn(letter, key int) int {
-	if key == atbash {
-		return 25 - letter
+// turn deciphers a letter.
+func turn(letter uint, key int) uint {
+	switch {
+	case letter >= noLetter:
+		return letter
+	case key == atbash:
+		return noLetter - 1 - letter
 	}
-	return (letter + key) % 26
+	return (letter + uint(key)) % noLetter
 }
 
 // decipher deciphers a part and leaves the rest of its lines as it is.
 func (s *Scanner) decipher(layer int, b []byte, part span, key int) {
-	lo, hi := lines(b, part)
+	lo, hi := lines(b, part, 2*block)
 	for part.lo > lo && letterOf[b[part.lo-1]] < noLetter && letterOf[b[part.lo]] < noLetter {
 		part.lo--
 	}
@@ -220,7 +245,7 @@ func (s *Scanner) decipher(layer int, b []byte, part span, key int) {
 	for i := part.lo - lo; i < part.hi-lo; i++ {
 		c := f.raw[i]
 		if l := letterOf[c]; l < noLetter {
-			f.raw[i] = c - l + byte(turn(int(l), key))
+			f.raw[i] = c - l + byte(turn(uint(l), key))
 		}
 	}
 	name := "atbash"

@@ -67,7 +67,7 @@ func checkRead(t *testing.T, s *Scanner, text string) {
 
 func TestWorkIsLinearInHostileTexts(t *testing.T) {
 	t.Parallel()
-	n := 1 << 18
+	n := 1 << 16
 	if testing.Short() {
 		n = 1 << 14
 	}

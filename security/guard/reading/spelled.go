@@ -32,7 +32,9 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	for _, part := range v.clumsy.list() {
 		s.shaken(layer, part)
 	}
-	s.nato(layer)
+	if v.spells > 0 {
+		s.nato(layer)
+	}
 }
 
 // spaced joins rows of letters that stand alone: "i g n o r e", "i-g-n-o-r-e",
@@ -506,9 +508,6 @@ const spellingWords = " alpha alfa bravo charlie delta echo foxtrot golf hotel i
 func (s *Scanner) nato(layer int) {
 	b := s.frames[layer].reading.Text
 	s.work += 4 * len(b)
-	if !bytes.Contains(b, []byte("echo")) && !bytes.Contains(b, []byte("romeo")) || !bytes.Contains(b, []byte("o ")) {
-		return
-	}
 	f := s.begin(layer)
 	count := 0
 	for i := 0; i < len(b); {
@@ -591,7 +590,7 @@ func (s *Scanner) unspaced(layer int) {
 // shaken puts the letters of shaken words back: "prveious isntructions".
 func (s *Scanner) shaken(layer int, part span) {
 	all := s.frames[layer].reading.Text
-	lo, hi := lines(all, part)
+	lo, hi := lines(all, part, 2*block)
 	b := all[:hi]
 	s.work += 4 * (hi - lo)
 	f := s.begin(layer)
