@@ -76,7 +76,8 @@ func (d *Detector) Threshold(ch Channel, bytes int) Threshold {
 	if ch >= channels {
 		ch = Unknown
 	}
-	return d.weights.Thresholds[ch][LengthClass(bytes)]
+	t, more := d.weights.Thresholds[ch][LengthClass(bytes)], Length(bytes)
+	return Threshold{Review: t.Review + more, Block: t.Block + more}
 }
 
 // A scan is the state of one Scan: buffers and the worst place so far.
@@ -85,6 +86,8 @@ type scan struct {
 	scanner   reading.Scanner
 	extractor *Extractor
 	see       func(*reading.Reading) bool
+	upper     func(int) bool // of current
+	current   *reading.Reading
 
 	text      string
 	threshold Threshold
@@ -105,6 +108,7 @@ type sum struct {
 func newScan(d *Detector) *scan {
 	s := &scan{detector: d, extractor: NewExtractor(d.lexicon)}
 	s.see = s.reading
+	s.upper = func(i int) bool { return s.current.Upper(i) }
 	return s
 }
 
@@ -116,7 +120,7 @@ func (s *scan) run(text string, ch Channel) Result {
 	s.signs()
 	s.result.Signs.Tokens = nil
 	out := s.result
-	s.text, s.result = "", Result{}
+	s.text, s.result, s.current = "", Result{}, nil
 	if !math.IsInf(float64(s.best), -1) {
 		out.Points = float64(s.best)
 		out.Score = s.threshold.score(s.best)
@@ -144,8 +148,8 @@ func (t Threshold) score(points float32) float64 {
 
 // reading scores one reading of the text.
 func (s *scan) reading(r *reading.Reading) bool {
-	s.bestLo = -1
-	s.extractor.Open(r.Text, r.Upper)
+	s.bestLo, s.current = -1, r
+	s.extractor.Open(r.Text, s.upper)
 	for s.extractor.Next() {
 		s.segment(r)
 	}

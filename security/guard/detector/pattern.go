@@ -264,13 +264,16 @@ func (e *Extractor) ordered(i int) bool {
 // try the same twice.
 func (e *Extractor) row(p *Pattern, i int) int {
 	tokens := e.cutter.tokens
-	reached := uint64(1)
+	reached, sentence := uint64(1), tokens[i].line
 	for n := 1; n < len(p.slots); n++ {
 		s := &p.slots[n]
+		if p.slots[n-1].colon {
+			sentence++ // a colon ends one
+		}
 		var next uint64
 		lowest, highest := bits.TrailingZeros64(reached), 63-bits.LeadingZeros64(reached)
 		for d := lowest + 1; d <= highest+s.gap+1 && i+d < len(tokens); d++ {
-			if tokens[i+d].line != tokens[i].line && !p.across {
+			if tokens[i+d].line > sentence && !p.across {
 				break
 			}
 			window := uint64(1)<<d - 1 // everything before

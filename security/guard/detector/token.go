@@ -199,6 +199,8 @@ func (t *tokeniser) sign(i int, r rune) {
 		if n := len(t.tokens); n > 0 && int(t.tokens[n-1].hi) == i {
 			t.tokens[n-1].flags |= colon
 		}
+	case '\'', 0x2018, 0x2019:
+		t.single(i, r)
 	case '"', '`', 0x201C, 0x201D, 0x00AB, 0x00BB, 0x300C, 0x300D:
 		t.quotation(r)
 	case '{', '}', ';', '=', '<', '>', '\\', '/', '_', '(', ')':
@@ -226,12 +228,32 @@ func (t *tokeniser) sign(i int, r rune) {
 	}
 }
 
+// single takes a quotation mark that is also an apostrophe: it opens before a
+// letter and not after one, and closes only what it opened.
+func (t *tokeniser) single(i int, r rune) {
+	size := utf8.RuneLen(r)
+	switch {
+	case t.quote == '\'':
+		if !letterAt(t.text, i+size) {
+			t.quote = 0
+		}
+	case t.quote == 0 && letterAt(t.text, i+size) && !letterBefore(t.text, i):
+		t.quote, t.quoteAt = '\'', len(t.tokens)
+		t.start |= sentenceStart
+	}
+}
+
+func letterBefore(text []byte, i int) bool {
+	r, _ := utf8.DecodeLastRune(text[:i])
+	return i > 0 && classOf(r) == letter
+}
+
 // maxQuote is how many tokens a quotation may have before its mark is taken for
 // something else.
 const maxQuote = 60
 
 func (t *tokeniser) quotation(r rune) {
-	if t.quote != 0 && len(t.tokens)-t.quoteAt <= maxQuote {
+	if t.quote != 0 && t.quote != '\'' && len(t.tokens)-t.quoteAt <= maxQuote {
 		t.quote = 0
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // ConceptScale is the value of a concept gram that occurs in a window.
@@ -39,6 +40,19 @@ func LengthClass(n int) int {
 		return 1
 	}
 	return 2
+}
+
+// lengthSlope is how many points more a text needs when it is twice as long: a
+// long text has more windows that can be wrong.
+const lengthSlope = 0.1
+
+// Length is how many points more a text of n bytes needs than one of a window.
+// It grows with the logarithm of the number of windows.
+func Length(n int) float32 {
+	windows := max(1, n/80)
+	whole := bits.Len(uint(windows)) - 1 //nolint:gosec // positive
+	part := float32(windows)/float32(uint(1)<<whole) - 1
+	return float32(lengthSlope * (float32(whole) + part))
 }
 
 // A Threshold is what a text's points are held against: at or over Review a

@@ -26,6 +26,7 @@ type Settings struct {
 	MaxWindows int     // of a harmless text in a round
 	GramScale  float64 // how fast n-grams learn beside concepts
 	RowRate    float64 // how fast patterns learn beside concepts
+	Shrink     float64 // of the concept grams after training
 	Least      float64 // smallest gradient that is followed
 	MinGrams   int     // from how many sources an n-gram must come to count
 	MinConcept int     // the same of a concept gram
@@ -33,7 +34,7 @@ type Settings struct {
 }
 
 func settings() Settings {
-	return Settings{Rounds: 3, Epochs: 4, Rate: 0.02, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0, L2: 0, MaxWindows: 8, GramScale: 1, Drop: -30, RowRate: 1, Least: 0.001}
+	return Settings{Rounds: 3, Epochs: 4, Rate: 0.02, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0, L2: 0, MaxWindows: 8, GramScale: 1, Drop: -30, RowRate: 1, Shrink: 0.7, Least: 0.001}
 }
 
 // A Model is a linear model in training.
@@ -125,7 +126,16 @@ func learn(set Settings, all []sample, use []int, seed int) *Model {
 			l.epoch(float32(set.Rate) * (1 - float32(0.9*done)))
 		}
 	}
+	l.model.shrink(float32(set.Shrink))
 	return l.model
+}
+
+// shrink makes the concept grams weaker than they were learned: with unseen
+// sources they promise more than they keep.
+func (m *Model) shrink(by float32) {
+	for i := range m.Concepts {
+		m.Concepts[i] *= by
+	}
 }
 
 func filled(n int, v float32) []float32 {
