@@ -21,7 +21,7 @@ func (s *Scanner) letters(layer int, v *survey) {
 		s.upsideDown(layer)
 	}
 	if v.turns > 0 && !strings.Contains(s.frames[layer].reading.Name, "reversed") {
-		s.reversedWords(layer)
+		s.reversedWords(layer, v.turnAt)
 	}
 }
 
@@ -48,7 +48,7 @@ func (s *Scanner) reversed(layer int, part span) {
 	lo, hi := lines(b, part, 2*block)
 	s.work += 2 * (hi - lo)
 	pairs, likely, forward := measure(b[lo:min(hi, lo+1<<15)]).parts()
-	if forward > -32 || 10*(likely-forward) < 22*pairs {
+	if forward > -32 || 10*(likely-forward) < 22*pairs || !wordy(b[lo:hi]) {
 		return
 	}
 	f := s.begin(layer)
@@ -255,28 +255,42 @@ func (s *Scanner) decipher(layer int, b []byte, part span, key int) {
 	s.offer(layer, name, certainly)
 }
 
-// reversedWords reads the words of each line from the last to the first.
-func (s *Scanner) reversedWords(layer int) {
+// reversedWords reads the words of each line from the last to the first. Nothing
+// in the letters shows that order, so it is done where a text speaks of it.
+func (s *Scanner) reversedWords(layer, at int) {
 	b := s.frames[layer].reading.Cased
-	s.work += 2 * len(b)
+	start, end := lines(b, span{at, at}, 32*block)
+	if end < len(b) {
+		_, end = lines(b, span{end + 1, end + 1}, 32*block)
+	}
+	if start > 0 {
+		start, _ = lines(b, span{start - 1, start - 1}, 32*block)
+	}
+	b = b[:end]
+	s.work += 2 * (end - start)
 	f := s.begin(layer)
-	for lo := 0; lo < len(b); {
-		hi := len(b)
+	for lo := start; lo < end; {
+		hi := end
 		if k := bytes.IndexByte(b[lo:], '\n'); k >= 0 {
 			hi = lo + k
 		}
-		for end := hi; end > lo; {
-			start := bytes.LastIndexByte(b[lo:end], ' ') + 1 + lo
-			if start < end {
-				f.copy(b[start:end], start)
-				f.emit(' ', max(start-1, lo), 0)
-			}
-			end = max(start-1, lo)
-		}
+		f.wordsBackwards(b, lo, hi)
 		f.emit('\n', hi, 0)
 		lo = hi + 1
 	}
 	s.offer(layer, "reversed words", certainly)
+}
+
+// wordsBackwards writes the words of a line.
+func (f *frame) wordsBackwards(b []byte, lo, hi int) {
+	for end := hi; end > lo; {
+		start := bytes.LastIndexByte(b[lo:end], ' ') + 1 + lo
+		if start < end {
+			f.copy(b[start:end], start)
+			f.emit(' ', max(start-1, lo), 0)
+		}
+		end = max(start-1, lo)
+	}
 }
 
 // Letters upside down, and what they are; those that look like other letters

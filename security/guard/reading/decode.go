@@ -178,7 +178,7 @@ func worth(b []byte, want ask) bool {
 	if want == text && longest >= 16 && encoded(b) {
 		return true
 	}
-	if letters*10 < n*6 {
+	if letters*10 < n*6 || letters < 5 || others > 0 && n < 10 && others < n {
 		return false
 	}
 	if others*2 > n || want == text && n >= 16 && letters*20 >= n*17 {

@@ -41,7 +41,7 @@ var known = func() map[string]bool {
 var shaken = func() map[uint64]string {
 	t := map[uint64]string{}
 	for w := range eachWord {
-		if len(w) >= 5 {
+		if len(w) >= shortestShaken {
 			t[shape([]byte(w))] = w
 		}
 	}
@@ -81,28 +81,32 @@ var letterWeights = func() (t [32]uint64) {
 	return t
 }()
 
-const longestKnown = 14
+// Lengths of words. A short one can be another when it is shaken: cloud, could.
+const (
+	longestKnown   = 14
+	shortestShaken = 6
+)
 
-// cut cuts a word without blanks into words of the dictionary. It writes to
-// ends, for each place, where the word that ends there begins, and reports
-// whether the words cover the whole. Short words count only between others.
+// cut cuts a word without blanks into the fewest words of the dictionary that
+// cover it. It writes to begins, for each place, where the word that ends there
+// begins. A word that is known, or that would fall into splinters, is not cut:
+// "documentation" is no document at i on.
 func (s *Scanner) cut(w []byte) bool {
-	s.begins = s.begins[:0]
-	s.begins = append(s.begins, 0)
+	s.begins, s.pieces = append(s.begins[:0], 0), append(s.pieces[:0], 0)
 	last := 0
 	for i := 1; i <= len(w); i++ {
-		from := int32(-1)
 		if i-last > longestKnown {
 			return false
 		}
+		from, fewest := int32(-1), int32(1<<30)
 		s.work += longestKnown
-		for n := min(i, longestKnown); n > 0; n-- { // the longest word wins
-			if s.begins[i-n] >= 0 && (n > 1 || w[i-1] == 'a' || w[i-1] == 'i') && known[string(w[i-n:i])] {
-				from, last = int32(i-n), i
-				break
+		for n := min(i, longestKnown); n > 0; n-- {
+			if s.begins[i-n] >= 0 && s.pieces[i-n]+1 < fewest && (n > 1 || w[i-1] == 'a' || w[i-1] == 'i') && known[string(w[i-n:i])] {
+				from, fewest, last = int32(i-n), s.pieces[i-n]+1, i
 			}
 		}
-		s.begins = append(s.begins, from)
+		s.begins, s.pieces = append(s.begins, from), append(s.pieces, fewest)
 	}
-	return s.begins[len(w)] >= 0
+	n := int(s.pieces[len(w)])
+	return s.begins[len(w)] >= 0 && n >= 3 && 2*len(w) >= 7*n
 }

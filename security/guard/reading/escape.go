@@ -63,7 +63,7 @@ func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []by
 	for k := lo; k < i; k++ {
 		f.plain(b[k], mark, k)
 	}
-	count, telling, end := 0, 0, i
+	count, telling, end, broken := 0, 0, i, false
 	for i < len(b) && i-end < reach {
 		if b[i] == mark {
 			if r, raw, n := read(b[i:]); n > 0 {
@@ -77,6 +77,9 @@ func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []by
 				continue
 			}
 		}
+		if b[i] == mark && mark == '=' {
+			broken = true // quoted-printable escapes every sign of equality
+		}
 		if b[i] == '\n' && i-end > reach/2 {
 			break
 		}
@@ -87,6 +90,9 @@ func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []by
 	for len(f.raw) > 0 && i < len(b) && b[i]&0xC0 == 0x80 { // not within a character
 		f.plain(b[i], mark, i)
 		i++
+	}
+	if broken {
+		return max(end, lo+1)
 	}
 	if count >= 3 || telling > 0 && telling*2 >= count && mark != '=' {
 		s.offer(layer, name, text)

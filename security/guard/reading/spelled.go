@@ -2,6 +2,7 @@ package reading
 
 import (
 	"bytes"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -94,7 +95,7 @@ func (s *Scanner) row(layer int, b []byte, i int) int {
 		}
 	}
 	s.work += 3 * (end - lo)
-	if letters >= 5 {
+	if letters >= 5 && different(f.raw) != 1 {
 		s.offer(layer, "spaced", text)
 	}
 	return max(end, lo+1)
@@ -142,15 +143,19 @@ func (s *Scanner) joined(layer int) {
 	b := s.frames[layer].reading.Cased
 	s.work += 4 * len(b)
 	f := s.begin(layer)
-	from, words, cuts, sure := 0, 0, 0, 0
+	from, words, cuts, sure := -1, 0, 0, 0
 	for i := 0; i < len(b); {
 		if wordOf[b[i]]&(inLower|inUpper) == 0 {
 			i++
 			continue
 		}
-		end, pieces, plain, long := s.pieces(b, i)
+		end, pieces, plain, long := s.piecesOf(b, i)
 		words++
 		if pieces > 1 && !plain && (!long || known[string(s.words)]) {
+			if from < 0 {
+				from, _ = lines(b, span{i, end}, 2*block)
+				words = 1
+			}
 			f.copy(b[from:i], from)
 			for k := i; k < end; k++ {
 				if wordOf[b[k]]&(inLower|inUpper) != 0 {
@@ -159,22 +164,26 @@ func (s *Scanner) joined(layer int) {
 			}
 			from = end
 			cuts++
-			if known[string(s.words)] {
+			if len(s.words) >= 5 && known[string(s.words)] {
 				sure++
 			}
 		}
 		i = end
 	}
-	f.copy(b[from:], from)
+	if cuts == 0 {
+		return
+	}
+	_, end := lines(b, span{from, from}, 2*block)
+	f.copy(b[from:end], from)
 	if sure >= 2 || cuts >= 4 && cuts*5 >= words*2 {
 		s.offer(layer, "joined", language)
 	}
 }
 
-// pieces measures the word at i with the signs between its letters, and writes
+// piecesOf measures the word at i with the signs between its letters, and writes
 // its letters to words. It is plain if one of its pieces is a word by itself, and
 // long if one is not short.
-func (s *Scanner) pieces(b []byte, i int) (end, pieces int, plain, long bool) {
+func (s *Scanner) piecesOf(b []byte, i int) (end, pieces int, plain, long bool) {
 	s.words = s.words[:0]
 	for end = i; ; {
 		start := len(s.words)
@@ -196,7 +205,7 @@ func (s *Scanner) pieces(b []byte, i int) (end, pieces int, plain, long bool) {
 func joins(c byte) bool {
 	switch signOf[c] {
 	case dotSign, dashSign, joinSign, leetSign:
-		return true
+		return c != '\'' && c != '`'
 	}
 	return c == '/' || c == '+'
 }
@@ -235,24 +244,27 @@ func (s *Scanner) leet(layer int) {
 
 // leetWord reports whether a digit or sign stands for a letter in a word.
 func leetWord(w []byte) bool {
-	if len(w) > 24 {
+	for len(w) > 0 && wordOf[w[len(w)-1]] == 0 {
+		w = w[:len(w)-1]
+	}
+	for len(w) > 0 && wordOf[w[0]] == 0 && leetOf[w[0]] == 0 {
+		w = w[1:]
+	}
+	if len(w) > 24 || len(w) < 2 {
 		return false
 	}
-	letters, digits, inner := 0, 0, 0
-	for i, c := range w {
-		switch k := wordOf[c]; {
-		case c >= utf8.RuneSelf:
-			return false
-		case k&(inLower|inUpper) != 0:
+	letters, digits := 0, 0
+	for _, c := range w {
+		switch {
+		case wordOf[c]&(inLower|inUpper) != 0:
 			letters++
 		case leetOf[c] != 0:
 			digits++
-			if i > 0 && i+1 < len(w) && (wordOf[w[i-1]]&(inLower|inUpper) != 0 || wordOf[w[i+1]]&(inLower|inUpper) != 0) {
-				inner++
-			}
+		case c != '\'':
+			return false
 		}
 	}
-	return letters > 0 && inner > 0 && digits <= 2*letters+1
+	return letters > 0 && digits > 0 && (digits <= letters+1 || len(w) <= 5)
 }
 
 // leetPart decodes from the word before the first leet word to the one after the
@@ -281,14 +293,16 @@ func (s *Scanner) leetPart(layer int, b []byte, lo, hi, count int) {
 		}
 		f.raw[i] = l
 	}
-	if 10*likelihood(f.raw) > 10*likelihood(b[lo:hi])+4*len(f.raw) {
+	before, _ := likelihood(b[lo:hi])
+	after, pairs := likelihood(f.raw)
+	if 10*(after-before) > 4*len(f.raw) && 10*after >= 24*pairs && pairs >= 12 {
 		s.offer(layer, "leet", language)
 	}
 }
 
-func likelihood(b []byte) int {
-	_, likely, _ := measure(b[:min(len(b), 1<<15)]).parts()
-	return likely
+func likelihood(b []byte) (likely, pairs int) {
+	pairs, likely, _ = measure(b[:min(len(b), 1<<15)]).parts()
+	return likely, pairs
 }
 
 // ell reports whether an l fits better than an i between two letters.
@@ -395,7 +409,7 @@ func (s *Scanner) morse(layer int) {
 			flush(i)
 		}
 		s.work += 3 * (i - start)
-		if len(f.raw) >= 6 {
+		if len(f.raw) >= 6 && different(f.raw) >= 4 {
 			s.offer(layer, "morse", language)
 		}
 		i = max(i, start+1)
@@ -403,6 +417,17 @@ func (s *Scanner) morse(layer int) {
 			i++
 		}
 	}
+}
+
+// different counts the different letters of a text.
+func different(b []byte) int {
+	var seen uint32
+	for _, c := range b {
+		if l := letterOf[c]; l < noLetter {
+			seen |= 1 << l
+		}
+	}
+	return bits.OnesCount32(seen)
 }
 
 // brailleOf maps the patterns of the six dots to letters (ISO 11548).
@@ -530,7 +555,7 @@ func (s *Scanner) nato(layer int) {
 		}
 		i = end
 	}
-	if count >= 6 {
+	if count >= 6 && different(f.raw) >= 4 {
 		s.offer(layer, "spelling alphabet", text)
 	}
 }
@@ -552,7 +577,7 @@ func (s *Scanner) unspaced(layer int) {
 	b := s.frames[layer].reading.Text
 	s.work += 2 * len(b)
 	f := s.begin(layer)
-	from, cuts := 0, 0
+	from, cuts := -1, 0
 	for i := 0; i < len(b); {
 		if wordOf[b[i]]&inLower == 0 {
 			i++
@@ -563,6 +588,9 @@ func (s *Scanner) unspaced(layer int) {
 			end++
 		}
 		if end-i >= 12 && end-i <= 1024 && s.cut(b[i:end]) {
+			if from < 0 {
+				from, _ = lines(b, span{i, end}, 2*block)
+			}
 			f.copy(b[from:i], from)
 			for k := end; k > i; {
 				start := i + int(s.begins[k-i])
@@ -573,16 +601,18 @@ func (s *Scanner) unspaced(layer int) {
 			for k := i + 1; k <= end; k++ {
 				if s.begins[k-i] == -2 {
 					f.copy(b[at:k], at)
-					f.emit(' ', k, 0)
-					at = k
+					if at = k; k < end {
+						f.emit(' ', k, 0)
+					}
 				}
 			}
 			from, cuts = end, cuts+1
 		}
 		i = end
 	}
-	f.copy(b[from:], from)
 	if cuts > 0 {
+		_, end := lines(b, span{from, from}, 2*block)
+		f.copy(b[from:end], from)
 		s.offer(layer, "unspaced", text)
 	}
 }
@@ -594,7 +624,7 @@ func (s *Scanner) shaken(layer int, part span) {
 	b := all[:hi]
 	s.work += 4 * (hi - lo)
 	f := s.begin(layer)
-	from, count := lo, 0
+	from, count, last := lo, 0, ""
 	for i := lo; i < hi; {
 		if wordOf[b[i]]&inLower == 0 {
 			i++
@@ -604,12 +634,15 @@ func (s *Scanner) shaken(layer int, part span) {
 		for end < len(b) && wordOf[b[end]]&inLower != 0 {
 			end++
 		}
-		if n := end - i; n >= 5 && n <= longestKnown {
+		if n := end - i; n >= shortestShaken && n <= longestKnown {
 			if w, ok := shaken[shape(b[i:end])]; ok && w != string(b[i:end]) {
 				f.copy(b[from:i], from)
 				f.up.add(len(f.raw), i, n, n, 1)
 				f.raw = append(f.raw, w...)
-				from, count = end, count+1
+				if from = end; w != last {
+					last = w
+					count++
+				}
 			}
 		}
 		i = end

@@ -14,6 +14,7 @@ type survey struct {
 	run     int // the longest word of small letters alone
 	spells  int // words that only the spelling alphabet uses, or nearly
 	turns   int // words that speak of the order of words
+	turnAt  int // the last one
 	chain   int // letters that stand alone, up to here
 
 	signs [16]int // how often each sign of signOf occurs
@@ -169,14 +170,14 @@ func (s *survey) small(text []byte, start, end int) {
 	switch w[0] {
 	case 'r':
 		if n >= 6 && string(w[:6]) == "revers" || n >= 5 && string(w[:5]) == "ruckw" {
-			s.turns++
+			s.turns, s.turnAt = s.turns+1, start
 		}
 		if string(w) == "romeo" {
 			s.spells++
 		}
 	case 'b':
 		if n >= 8 && string(w[:8]) == "backward" {
-			s.turns++
+			s.turns, s.turnAt = s.turns+1, start
 		}
 	case 'e':
 		if string(w) == "echo" {
