@@ -49,7 +49,7 @@ func (l *Lexicon) lookUp(word []byte) uint8 {
 		h = step(h, r)
 		i += size
 		if n++; n >= minStem {
-			if c := l.stems.get(mix(h)); c != 0 {
+			if c := l.stems.get(scramble(h)); c != 0 {
 				stem = uint8(c) //nolint:gosec // stems hold concepts only
 			}
 		}

@@ -224,7 +224,7 @@ func (e *Extractor) phrase(i int) (n int, concept uint8) {
 	tokens := e.cutter.tokens
 	for k := i; k < len(tokens) && k < i+maxPhrase; k++ {
 		h = join(h, tokens[k].hash)
-		v := e.cutter.lexicon.phrases.get(mix(h))
+		v := e.cutter.lexicon.phrases.get(scramble(h))
 		if v&^longer != 0 {
 			n, concept = k+1-i, uint8(v&^longer) //nolint:gosec // a concept
 		}

@@ -9,10 +9,13 @@ type part struct {
 	glyphs bool
 }
 
+// newSplitter makes a tokeniser that knows no words, for split.
+func newSplitter() *tokeniser {
+	return &tokeniser{lexicon: &Lexicon{stems: newTable(1), glyphs: newTable(1)}}
+}
+
 // split cuts a folded entry into its words as the tokeniser cuts a text.
-func split(text string) []part {
-	var t tokeniser
-	t.lexicon = &Lexicon{stems: newTable(1), glyphs: newTable(1)}
+func (t *tokeniser) split(text string) []part {
 	t.run([]byte(text), nil)
 	var out []part
 	for _, k := range t.tokens {
@@ -132,7 +135,7 @@ func (t *tokeniser) letter(i int, r rune) {
 	t.hash = step(t.hash, r)
 	t.n++
 	if t.n >= minStem {
-		if c := t.lexicon.stems.get(mix(t.hash)); c != 0 {
+		if c := t.lexicon.stems.get(scramble(t.hash)); c != 0 {
 			t.stem = uint8(c) //nolint:gosec // stems hold concepts only
 		}
 	}
@@ -308,7 +311,7 @@ func (t *tokeniser) longest(i int) (end int, concept uint8) {
 		r, size := utf8.DecodeRune(t.text[i:])
 		h = step(h, r)
 		i += size
-		v := t.lexicon.glyphs.get(mix(h))
+		v := t.lexicon.glyphs.get(scramble(h))
 		if v&^longer != 0 {
 			end, concept = i, uint8(v&^longer) //nolint:gosec // a concept
 		}
