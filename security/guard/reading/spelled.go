@@ -30,8 +30,8 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.run >= 12 {
 		s.unspaced(layer)
 	}
-	for _, part := range v.clumsy.list() {
-		s.shaken(layer, part)
+	if v.shaken >= 3 || v.shaken == 2 && v.words <= 8 { // two are slips in a longer text
+		s.shaken(layer, v.shakenIn)
 	}
 	if v.spells > 0 {
 		s.nato(layer)
@@ -267,10 +267,22 @@ func leetWord(w []byte) bool {
 	return letters > 0 && digits > 0 && (digits <= letters+1 || len(w) <= 5)
 }
 
+// innerDigits counts digits and dollars between letters. The 3rd and version v1
+// have none.
+func innerDigits(b []byte) int {
+	n := 0
+	for i := 1; i+1 < len(b); i++ {
+		if (wordOf[b[i]]&inDigit != 0 || b[i] == '$') && wordOf[b[i-1]]&(inLower|inUpper) != 0 && wordOf[b[i+1]]&(inLower|inUpper) != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // leetPart decodes from the word before the first leet word to the one after the
 // last.
 func (s *Scanner) leetPart(layer int, b []byte, lo, hi, count int) {
-	if count < 2 {
+	if count < 2 || innerDigits(b[lo:hi]) < 2 {
 		return
 	}
 	lo, hi = max(0, lo-1), min(len(b), hi+1)
@@ -293,16 +305,10 @@ func (s *Scanner) leetPart(layer int, b []byte, lo, hi, count int) {
 		}
 		f.raw[i] = l
 	}
-	before, _ := likelihood(b[lo:hi])
-	after, pairs := likelihood(f.raw)
-	if 10*(after-before) > 4*len(f.raw) && 10*after >= 24*pairs && pairs >= 12 {
+	pairs, likely, _ := measure(f.raw[:min(len(f.raw), 1<<15)]).parts()
+	if 10*likely >= 18*pairs && pairs >= 12 {
 		s.offer(layer, "leet", language)
 	}
-}
-
-func likelihood(b []byte) (likely, pairs int) {
-	pairs, likely, _ = measure(b[:min(len(b), 1<<15)]).parts()
-	return likely, pairs
 }
 
 // ell reports whether an l fits better than an i between two letters.
@@ -634,15 +640,13 @@ func (s *Scanner) shaken(layer int, part span) {
 		for end < len(b) && wordOf[b[end]]&inLower != 0 {
 			end++
 		}
-		if n := end - i; n >= shortestShaken && n <= longestKnown {
-			if w, ok := shaken[shape(b[i:end])]; ok && w != string(b[i:end]) {
-				f.copy(b[from:i], from)
-				f.up.add(len(f.raw), i, n, n, 1)
-				f.raw = append(f.raw, w...)
-				if from = end; w != last {
-					last = w
-					count++
-				}
+		if w := restored(b[i:end]); w != "" {
+			f.copy(b[from:i], from)
+			f.up.add(len(f.raw), i, end-i, end-i, 1)
+			f.raw = append(f.raw, w...)
+			if from = end; w != last {
+				last = w
+				count++
 			}
 		}
 		i = end
