@@ -359,70 +359,77 @@ var morseOf = func() (t [64]byte) {
 // morse reads rows of dots and dashes. A slash, a bar or a line end is a blank.
 func (s *Scanner) morse(layer int) {
 	b := s.frames[layer].reading.Cased
-	trail := &s.frames[layer].folder.trail
 	s.work += 2 * len(b)
 	for i := 0; i < len(b) && !s.stopped; {
-		if b[i] != '.' && b[i] != '-' && b[i] != '_' {
+		if morseSign(b[i]) == 0 {
 			i++
 			continue
 		}
-		f := s.begin(layer)
-		code, from, start := 1, i, i
-		flush := func(end int) bool {
-			if code > 1 {
-				if code >= len(morseOf) || morseOf[code] == 0 {
-					return false
-				}
-				f.emit(morseOf[code], from, end-from)
-			}
-			code = 1
-			return true
+		m := morseReader{f: s.begin(layer), trail: &s.frames[layer].folder.trail}
+		start := i
+		for i < len(b) && m.read(b[i], i) {
+			i++
 		}
-		ok := true
-		for ok && i < len(b) {
-			switch c := b[i]; {
-			case c == '.' || c == '-' || c == '_':
-				if code == 1 {
-					from = i
-				}
-				code <<= 1
-				if c != '.' {
-					code++
-				}
-				if code > 1<<10 {
-					code = 1 << 10
-				}
-			case c == ' ':
-				ok = flush(i)
-				if from, to := trail.source(i); ok && to-from > 2 {
-					f.emit(' ', i, 1)
-				}
-			case c == '/' || c == '|' || c == '\n':
-				if ok = flush(i); ok {
-					f.emit(' ', i, 1)
-				}
-			default:
-				ok = false
-				if code > 1 {
-					flush(i)
-				}
-			}
-			if ok {
-				i++
-			}
-		}
-		if ok {
-			flush(i)
-		}
+		m.flush(i)
 		s.work += 3 * (i - start)
-		if len(f.raw) >= 6 && different(f.raw) >= 4 {
+		if f := m.f; len(f.raw) >= 6 && different(f.raw) >= 4 {
 			s.offer(layer, "morse", language)
 		}
-		i = max(i, start+1)
-		for i < len(b) && (b[i] == '.' || b[i] == '-' || b[i] == '_') {
+		for i < len(b) && morseSign(b[i]) != 0 { // the rest of what is no code
 			i++
 		}
 	}
+}
+
+// morseSign returns 1 for a dot, 2 for a dash and 0 for what is neither.
+func morseSign(c byte) uint {
+	switch c {
+	case '.':
+		return 1
+	case '-', '_':
+		return 2
+	}
+	return 0
+}
+
+// A morseReader decodes one row.
+type morseReader struct {
+	f     *frame
+	trail *trail
+	code  uint // in binary after a leading 1; 0 between codes
+	from  int
+}
+
+// read takes one byte and reports whether the row goes on.
+func (m *morseReader) read(c byte, i int) bool {
+	if k := morseSign(c); k > 0 {
+		if m.code == 0 {
+			m.code, m.from = 1, i
+		}
+		m.code = m.code<<1 | (k - 1)
+		return m.code < uint(len(morseOf))
+	}
+	if c != ' ' && c != '/' && c != '|' && c != '\n' || !m.flush(i) {
+		return false
+	}
+	if from, to := m.trail.source(i); c != ' ' || to-from > 2 {
+		m.f.emit(' ', i, 1)
+	}
+	return true
+}
+
+// flush ends a code and reports whether it was one.
+func (m *morseReader) flush(end int) bool {
+	code := m.code
+	m.code = 0
+	if code == 0 {
+		return true
+	}
+	if code >= uint(len(morseOf)) || morseOf[code] == 0 {
+		return false
+	}
+	m.f.emit(morseOf[code], m.from, end-m.from)
+	return true
 }
 
 // different counts the different letters of a text.
