@@ -48,7 +48,7 @@ func (s *Scanner) reversed(layer int, part span) {
 	lo, hi := lines(b, part, 2*block)
 	s.work += 2 * (hi - lo)
 	pairs, likely, forward := measure(b[lo:min(hi, lo+1<<15)]).parts()
-	if forward > -32 || 10*(likely-forward) < 22*pairs || !wordy(b[lo:hi]) {
+	if forward > -32 || 10*(likely-forward) < 22*pairs || !wordy(b[lo:hi], 90) {
 		return
 	}
 	f := s.begin(layer)
@@ -119,6 +119,10 @@ const gainOf = 70
 // better finds the part of b[lo:end] in which a cipher gains most, in either
 // direction of reading: the largest sum over a row of pairs.
 func better(b []byte, lo, end, key int) (span, bool) {
+	need := gainOf
+	if key == 13 {
+		need -= 20 // by far the most usual
+	}
 	var best, now [2]struct{ sum, likely, pairs, lo, hi int }
 	a, p := uint(noLetter), uint(noLetter)
 	for i := lo; i < end; i++ {
@@ -142,7 +146,7 @@ func better(b []byte, lo, end, key int) (span, bool) {
 		}
 	}
 	for _, w := range best {
-		if w.sum >= gainOf && 10*w.likely >= 22*w.pairs && wordy(b[w.lo:w.hi]) {
+		if w.sum >= need && 10*w.likely >= 20*w.pairs && (wordy(b[w.lo:w.hi], 90) || w.sum >= 2*need && wordy(b[w.lo:w.hi], 75)) {
 			return span{w.lo, w.hi}, true
 		}
 	}
@@ -174,18 +178,21 @@ func (s *Scanner) prolong(b []byte, part span, end, limit, key int) span {
 	return part
 }
 
-// wordy reports whether a text consists of words, mostly.
-func wordy(b []byte) bool {
-	letters, blanks := 0, 0
+// wordy reports whether a text consists of words, to so many per cent, with
+// hardly a digit.
+func wordy(b []byte, share int) bool {
+	letters, blanks, digits := 0, 0, 0
 	for _, c := range b {
 		switch {
 		case letterOf[c] < noLetter:
 			letters++
 		case c == ' ' || c == '\n':
 			blanks++
+		case wordOf[c]&inDigit != 0:
+			digits++
 		}
 	}
-	return letters >= 12 && (letters+blanks)*10 >= len(b)*9 && letters <= 12*(blanks+1)
+	return letters >= 12 && (letters+blanks)*100 >= len(b)*share && letters <= 12*(blanks+1) && digits*10 <= len(b)
 }
 
 // often is the logarithm of how often each letter of the alphabet occurs.

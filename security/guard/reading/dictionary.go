@@ -36,17 +36,47 @@ var known = func() map[string]bool {
 	return t
 }()
 
-// shaken maps what stays the same when the inner letters of a word change places
-// to the word.
-var shaken = func() map[uint64]string {
-	t := map[uint64]string{}
+// A shape is a word of the dictionary and what stays the same when its inner
+// letters change places.
+type wordShape struct {
+	shape uint64
+	word  string
+}
+
+// shapes is a table of the longer words with open addressing: looking up every
+// longer word of a text must cost next to nothing.
+var shapes = func() (t [2048]wordShape) {
 	for w := range eachWord {
-		if len(w) >= shortestShaken {
-			t[shape([]byte(w))] = w
+		if len(w) < shortestShaken {
+			continue
 		}
+		h := shape([]byte(w))
+		i := h % uint64(len(t))
+		for t[i].word != "" {
+			i = (i + 1) % uint64(len(t))
+		}
+		t[i] = wordShape{h, w}
 	}
 	return t
 }()
+
+// restored returns the word that w was before its inner letters changed places;
+// "" if there is none, or if they did not.
+func restored(w []byte) string {
+	if len(w) < shortestShaken || len(w) > longestKnown {
+		return ""
+	}
+	h := shape(w)
+	for i := h % uint64(len(shapes)); shapes[i].word != ""; i = (i + 1) % uint64(len(shapes)) {
+		if shapes[i].shape == h {
+			if shapes[i].word == string(w) {
+				return ""
+			}
+			return shapes[i].word
+		}
+	}
+	return ""
+}
 
 // eachWord yields the words of the dictionary.
 func eachWord(yield func(string) bool) {
@@ -62,9 +92,9 @@ func eachWord(yield func(string) bool) {
 
 // shape is the same for words of the same first, last and inner letters.
 func shape(w []byte) uint64 {
-	h := uint64(w[0])<<56 | uint64(w[len(w)-1])<<48 | uint64(len(w)&0xFF)<<40
+	h := uint64(w[0])<<8 | uint64(w[len(w)-1]) + uint64(len(w))<<16
 	for _, c := range w[1 : len(w)-1] {
-		h += letterWeights[c&31] & (1<<40 - 1)
+		h += letterWeights[c&31]
 	}
 	return h
 }
@@ -76,7 +106,7 @@ var letterWeights = func() (t [32]uint64) {
 		x ^= x << 13
 		x ^= x >> 7
 		x ^= x << 17
-		t[i] = x >> 29
+		t[i] = x
 	}
 	return t
 }()

@@ -68,6 +68,9 @@ func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []by
 		if b[i] == mark {
 			if r, raw, n := read(b[i:]); n > 0 {
 				count++
+				if mark == '=' && 0 <= r && r < ' ' && r != '\n' && r != '\r' && r != '\t' {
+					broken = true
+				}
 				if r >= '0' && r < utf8.RuneSelf && wordOf[r]&(inLower|inUpper|inDigit) != 0 || r >= 0x80 {
 					telling++
 				}

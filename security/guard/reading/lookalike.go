@@ -12,8 +12,8 @@ import (
 const (
 	cyrillic   = "асеіорѕхуһјԁӏквмнтьԛԝүѵғԍꙅԃ"
 	cyrillicAs = "aceiopsxyhjdlkbmhtbqwyvfgsd"
-	greek      = "αενικορτυχγηωβςσϲϳκκζμ"
-	greekAs    = "aevikoptuxynwbsocjkkzu"
+	greek      = "αενικορτυχγηωβςσϲϳζμ"
+	greekAs    = "aevikoptuxynwbsocjzu"
 	armenian   = "ոսօցհզյքգւ"
 	armenianAs = "nuoghqjpqi"
 	cherokee   = "ꭰꭱꭲꭹꭺꮃꭻꮇꮋꮐꮖꮞꮟꮢꮪꮯꮲꮶꮼꮩꮻꮓ"

@@ -30,8 +30,8 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.run >= 12 {
 		s.unspaced(layer)
 	}
-	for _, part := range v.clumsy.list() {
-		s.shaken(layer, part)
+	if v.shaken >= 3 || v.shaken == 2 && v.words <= 8 { // two are slips in a longer text
+		s.shaken(layer, v.shakenIn)
 	}
 	if v.spells > 0 {
 		s.nato(layer)
@@ -267,10 +267,22 @@ func leetWord(w []byte) bool {
 	return letters > 0 && digits > 0 && (digits <= letters+1 || len(w) <= 5)
 }
 
+// innerDigits counts digits and dollars between letters. The 3rd and version v1
+// have none.
+func innerDigits(b []byte) int {
+	n := 0
+	for i := 1; i+1 < len(b); i++ {
+		if (wordOf[b[i]]&inDigit != 0 || b[i] == '$') && wordOf[b[i-1]]&(inLower|inUpper) != 0 && wordOf[b[i+1]]&(inLower|inUpper) != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // leetPart decodes from the word before the first leet word to the one after the
 // last.
 func (s *Scanner) leetPart(layer int, b []byte, lo, hi, count int) {
-	if count < 2 {
+	if count < 2 || innerDigits(b[lo:hi]) < 2 {
 		return
 	}
 	lo, hi = max(0, lo-1), min(len(b), hi+1)
@@ -293,16 +305,10 @@ func (s *Scanner) leetPart(layer int, b []byte, lo, hi, count int) {
 		}
 		f.raw[i] = l
 	}
-	before, _ := likelihood(b[lo:hi])
-	after, pairs := likelihood(f.raw)
-	if 10*(after-before) > 4*len(f.raw) && 10*after >= 24*pairs && pairs >= 12 {
+	pairs, likely, _ := measure(f.raw[:min(len(f.raw), 1<<15)]).parts()
+	if 10*likely >= 18*pairs && pairs >= 12 {
 		s.offer(layer, "leet", language)
 	}
-}
-
-func likelihood(b []byte) (likely, pairs int) {
-	pairs, likely, _ = measure(b[:min(len(b), 1<<15)]).parts()
-	return likely, pairs
 }
 
 // ell reports whether an l fits better than an i between two letters.
@@ -353,70 +359,77 @@ var morseOf = func() (t [64]byte) {
 // morse reads rows of dots and dashes. A slash, a bar or a line end is a blank.
 func (s *Scanner) morse(layer int) {
 	b := s.frames[layer].reading.Cased
-	trail := &s.frames[layer].folder.trail
 	s.work += 2 * len(b)
 	for i := 0; i < len(b) && !s.stopped; {
-		if b[i] != '.' && b[i] != '-' && b[i] != '_' {
+		if morseSign(b[i]) == 0 {
 			i++
 			continue
 		}
-		f := s.begin(layer)
-		code, from, start := 1, i, i
-		flush := func(end int) bool {
-			if code > 1 {
-				if code >= len(morseOf) || morseOf[code] == 0 {
-					return false
-				}
-				f.emit(morseOf[code], from, end-from)
-			}
-			code = 1
-			return true
+		m := morseReader{f: s.begin(layer), trail: &s.frames[layer].folder.trail}
+		start := i
+		for i < len(b) && m.read(b[i], i) {
+			i++
 		}
-		ok := true
-		for ok && i < len(b) {
-			switch c := b[i]; {
-			case c == '.' || c == '-' || c == '_':
-				if code == 1 {
-					from = i
-				}
-				code <<= 1
-				if c != '.' {
-					code++
-				}
-				if code > 1<<10 {
-					code = 1 << 10
-				}
-			case c == ' ':
-				ok = flush(i)
-				if from, to := trail.source(i); ok && to-from > 2 {
-					f.emit(' ', i, 1)
-				}
-			case c == '/' || c == '|' || c == '\n':
-				if ok = flush(i); ok {
-					f.emit(' ', i, 1)
-				}
-			default:
-				ok = false
-				if code > 1 {
-					flush(i)
-				}
-			}
-			if ok {
-				i++
-			}
-		}
-		if ok {
-			flush(i)
-		}
+		m.flush(i)
 		s.work += 3 * (i - start)
-		if len(f.raw) >= 6 && different(f.raw) >= 4 {
+		if f := m.f; len(f.raw) >= 6 && different(f.raw) >= 4 {
 			s.offer(layer, "morse", language)
 		}
-		i = max(i, start+1)
-		for i < len(b) && (b[i] == '.' || b[i] == '-' || b[i] == '_') {
+		for i < len(b) && morseSign(b[i]) != 0 { // the rest of what is no code
 			i++
 		}
 	}
+}
+
+// morseSign returns 1 for a dot, 2 for a dash and 0 for what is neither.
+func morseSign(c byte) uint {
+	switch c {
+	case '.':
+		return 1
+	case '-', '_':
+		return 2
+	}
+	return 0
+}
+
+// A morseReader decodes one row.
+type morseReader struct {
+	f     *frame
+	trail *trail
+	code  uint // in binary after a leading 1; 0 between codes
+	from  int
+}
+
+// read takes one byte and reports whether the row goes on.
+func (m *morseReader) read(c byte, i int) bool {
+	if k := morseSign(c); k > 0 {
+		if m.code == 0 {
+			m.code, m.from = 1, i
+		}
+		m.code = m.code<<1 | (k - 1)
+		return m.code < uint(len(morseOf))
+	}
+	if c != ' ' && c != '/' && c != '|' && c != '\n' || !m.flush(i) {
+		return false
+	}
+	if from, to := m.trail.source(i); c != ' ' || to-from > 2 {
+		m.f.emit(' ', i, 1)
+	}
+	return true
+}
+
+// flush ends a code and reports whether it was one.
+func (m *morseReader) flush(end int) bool {
+	code := m.code
+	m.code = 0
+	if code == 0 {
+		return true
+	}
+	if code >= uint(len(morseOf)) || morseOf[code] == 0 {
+		return false
+	}
+	m.f.emit(morseOf[code], m.from, end-m.from)
+	return true
 }
 
 // different counts the different letters of a text.
@@ -634,15 +647,13 @@ func (s *Scanner) shaken(layer int, part span) {
 		for end < len(b) && wordOf[b[end]]&inLower != 0 {
 			end++
 		}
-		if n := end - i; n >= shortestShaken && n <= longestKnown {
-			if w, ok := shaken[shape(b[i:end])]; ok && w != string(b[i:end]) {
-				f.copy(b[from:i], from)
-				f.up.add(len(f.raw), i, n, n, 1)
-				f.raw = append(f.raw, w...)
-				if from = end; w != last {
-					last = w
-					count++
-				}
+		if w := restored(b[i:end]); w != "" {
+			f.copy(b[from:i], from)
+			f.up.add(len(f.raw), i, end-i, end-i, 1)
+			f.raw = append(f.raw, w...)
+			if from = end; w != last {
+				last = w
+				count++
 			}
 		}
 		i = end

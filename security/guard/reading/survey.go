@@ -3,23 +3,24 @@ package reading
 // A survey counts, in one pass, what could be encoded in a text, so that most
 // texts need no decoder at all.
 type survey struct {
-	odd     int // words of the base64 alphabet that no writer makes: "aGVs", "x7f"
-	codes   int // words of digits, or of hexadecimal digits with a digit among them
-	longest int // the longest word of letters and capitals or digits, as encodings make
-	singles int // the longest row of letters that stand alone
-	short   int // words of up to three letters that a sign cuts from another
-	leet    int // words with a digit or sign between letters
-	ay      int // words that end in "ay", as all do in pig latin
-	words   int
-	run     int // the longest word of small letters alone
-	spells  int // words that only the spelling alphabet uses, or nearly
-	turns   int // words that speak of the order of words
-	turnAt  int // the last one
-	chain   int // letters that stand alone, up to here
+	odd      int // words of the base64 alphabet that no writer makes: "aGVs", "x7f"
+	codes    int // words of digits, or of hexadecimal digits with a digit among them
+	longest  int // the longest word of letters and capitals or digits, as encodings make
+	singles  int // the longest row of letters that stand alone
+	short    int // words of up to three letters that a sign cuts from another
+	leet     int // words with a digit or sign between letters
+	ay       int // words that end in "ay", as all do in pig latin
+	words    int
+	run      int  // the longest word of small letters alone
+	spells   int  // words that only the spelling alphabet uses, or nearly
+	turns    int  // words that speak of the order of words
+	turnAt   int  // the last one
+	shaken   int  // words that are known ones with their inner letters shaken
+	shakenIn span // from the first to the last of them
+	chain    int  // letters that stand alone, up to here
 
 	signs [16]int // how often each sign of signOf occurs
 
-	clumsy    spans // whose letters follow each other as in a text with slips
 	unlikely  spans // whose letters do not follow each other as in a language
 	backwards spans // whose letters follow each other as in one read backwards
 }
@@ -91,7 +92,6 @@ const (
 	bracket
 	dotSign
 	dashSign
-	quoteSign
 	leetSign
 	joinSign
 	equalSign
@@ -100,7 +100,7 @@ const (
 
 var signOf = [256]uint8{
 	'%': percentSign, '&': ampersand, '\\': backslash, '<': angle, '[': bracket, '.': dotSign, '-': dashSign, '_': dashSign,
-	'"': quoteSign, '@': leetSign, '$': leetSign, '!': leetSign, '|': leetSign,
+	'@': leetSign, '$': leetSign, '!': leetSign, '|': leetSign,
 	'*': joinSign, '~': joinSign, '^': joinSign, '\'': joinSign, '`': joinSign, ',': joinSign, '=': equalSign, '#': hashSign,
 }
 
@@ -167,6 +167,12 @@ func (s *survey) small(text []byte, start, end int) {
 		return
 	}
 	w := text[start:end]
+	if restored(w) != "" {
+		if s.shaken == 0 {
+			s.shakenIn.lo = start
+		}
+		s.shaken, s.shakenIn.hi = s.shaken+1, end
+	}
 	switch w[0] {
 	case 'r':
 		if n >= 6 && string(w[:6]) == "revers" || n >= 5 && string(w[:5]) == "ruckw" {
@@ -230,9 +236,6 @@ func (s *survey) likely(text []byte) {
 		pairs, likely, forward := sum.parts()
 		if pairs < 10 {
 			continue
-		}
-		if 10*likely < 25*pairs {
-			s.clumsy.add(i, end)
 		}
 		if 10*likely < 16*pairs {
 			s.unlikely.add(i, end)
