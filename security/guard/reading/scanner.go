@@ -20,6 +20,7 @@ type Scanner struct {
 	shown    []uint64 // fingerprints of the readings that were shown
 	names    map[pairOfNames]string
 	begins   []int32 // see cut
+	pieces   []int32 // how many words end there
 	words    []byte  // see puts
 	readings int
 	budget   int // bytes that decodings may still have
