@@ -42,6 +42,7 @@ func packages() map[string]row {
 		"security/guard":    {layer: 3, pure: true},
 		"security/policy":   {layer: 1, std: true, pure: true},
 		"security/vault":    {layer: 1, std: true, pure: true},
+		"security/waiver":   {layer: 1, std: true, pure: true},
 		"migrations":        {layer: 1},
 		"store/localpg":     {layer: 1},
 		"api/client":        {layer: 0, std: true},
