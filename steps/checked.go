@@ -15,6 +15,7 @@ type Checked struct {
 	with     map[string]any
 	args     guard.Checked
 	label    security.Label // of the output
+	feedback []string       // what the rules had against the draft before
 }
 
 // Ready reports whether c came from Check.
@@ -25,13 +26,18 @@ func (c Checked) step() *workflow.Step { return c.admitted.step() }
 // path is where the step's output stands.
 func (c Checked) path() string { return "/steps/" + c.step().ID + "/output" }
 
+// Noted are the texts in which something was found that did not stop them, for
+// fingerprints; they are content. The findings are those that Check returned.
+func (c Checked) Noted() []guard.Offending { return c.args.Noted() }
+
 // input is a fresh copy of what was checked, for one runner.
 func (c Checked) input() Input { return Input{with: c.with, args: c.args.Args()} }
 
 // Check scans what is not trusted of the values that workflow.Bind bound. An
 // error means that the step is blocked; it is a *guard.Refusal. The findings
-// are those of the refusal, or what was noted on the way.
-func (p *Pipeline) Check(a Admitted, bound workflow.Bound) (Checked, []security.Finding, error) {
+// are those of the refusal, or what was noted on the way. The pardon is what
+// people decided about this run's values.
+func (p *Pipeline) Check(a Admitted, bound workflow.Bound, pardon guard.Pardon) (Checked, []security.Finding, error) {
 	if !a.ok {
 		return blocked("pipeline.not-admitted", "The step was not admitted.")
 	}
@@ -46,7 +52,7 @@ func (p *Pipeline) Check(a Admitted, bound workflow.Bound) (Checked, []security.
 	for i, v := range bound.Params {
 		args[i] = guard.Arg{Name: v.Name, Value: v.V, Label: v.Label, Path: v.Path, Inert: v.Inert}
 	}
-	checked, findings, err := p.guard.Check(args, inRules(a.step().Guard))
+	checked, findings, err := p.guard.Check(args, inRules(a.step().Guard), pardon)
 	if err != nil {
 		return Checked{}, findings, err
 	}

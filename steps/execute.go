@@ -13,7 +13,7 @@ const leeway = time.Minute
 // id.Call must be committed before. An error is an *Error, whatever the runner
 // did: returned, panicked or never came back.
 func (p *Pipeline) Execute(ctx context.Context, c Checked, id CallID) (Draft, error) {
-	if e := p.mayLeave(c, id, ""); e != nil {
+	if e := p.mayLeave(c, id, c.part(id)); e != nil {
 		return Draft{}, e
 	}
 	step := c.step()
@@ -21,7 +21,7 @@ func (p *Pipeline) Execute(ctx context.Context, c Checked, id CallID) (Draft, er
 	if !ok {
 		return Draft{}, &Error{Code: CodeInvalid, Detail: "this process has no step kind " + step.Uses}
 	}
-	call := Call{Step: step, Workflow: c.admitted.def.Name, Input: c.input(), ID: id}
+	call := Call{Step: step, Workflow: c.admitted.def.Name, Input: c.input(), ID: id, Feedback: c.feedback}
 	if step.Uses == setName {
 		return runner.Run(ctx, call)
 	}

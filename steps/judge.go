@@ -27,6 +27,7 @@ type JudgeCall struct {
 // A JudgeAnswer is what the judge said. The zero JudgeAnswer withholds.
 type JudgeAnswer struct {
 	Pass   bool
+	Rubric string // id and version of the rubric that was applied
 	Reason string // content: it is sealed, and never shown to the caller
 	Use    Use
 }
@@ -34,8 +35,13 @@ type JudgeAnswer struct {
 // JudgeUse is what the ledger and the vault keep of a judgement.
 type JudgeUse struct {
 	Use    Use
+	Rubric string // which rubric the judge applied; "" if it was not asked
 	Reason string // content
 }
+
+// JudgeCalls is how many questions one run may put to the judge. A draft that
+// would need one more gets the verdict guard.Unasked.
+func (p *Pipeline) JudgeCalls() int { return p.config.JudgeCalls }
 
 // NeedsJudge reports whether the draft of this step goes to the judge: one that
 // asks a model does where a judge is configured, unless its author switched it
@@ -75,7 +81,7 @@ func (p *Pipeline) Judge(ctx context.Context, c Checked, s guard.Screened, id Ca
 	var e *Error
 	switch {
 	case err == nil:
-		return guard.Judged(answer.Pass), JudgeUse{Use: answer.Use, Reason: answer.Reason}, nil
+		return guard.Judged(answer.Pass), JudgeUse{Use: answer.Use, Rubric: answer.Rubric, Reason: answer.Reason}, nil
 	case errors.As(err, &e) && silent(e):
 		return guard.Judged(false), JudgeUse{Use: e.Use}, e
 	case e != nil:

@@ -27,6 +27,9 @@ type Config struct {
 	Timeout time.Duration
 	// JudgeTimeout is for one question to the judge; 0 means 1 minute.
 	JudgeTimeout time.Duration
+	// JudgeCalls is how many questions one run may put to the judge; what would
+	// need one more is withheld. 0 means 100.
+	JudgeCalls int
 	// Grace is how long a runner may take to return once its time is over; then
 	// it is left behind and its outcome is unknown. 0 means 5 seconds.
 	Grace time.Duration
@@ -50,6 +53,9 @@ func (c Config) validate() error {
 			return fmt.Errorf("steps config: %s is %s, and must not be negative", name, d)
 		}
 	}
+	if c.JudgeCalls < 0 {
+		return fmt.Errorf("steps config: JudgeCalls is %d, and must not be negative", c.JudgeCalls)
+	}
 	return nil
 }
 
@@ -63,6 +69,9 @@ func New(c Config) (*Pipeline, error) {
 	}
 	if c.JudgeTimeout == 0 {
 		c.JudgeTimeout = time.Minute
+	}
+	if c.JudgeCalls == 0 {
+		c.JudgeCalls = 100
 	}
 	if c.Grace == 0 {
 		c.Grace = 5 * time.Second

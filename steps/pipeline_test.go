@@ -104,7 +104,7 @@ func TestStepGoesThroughAllStages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, findings, err := r.Pipeline.Screen(c, d)
+	s, findings, err := r.Pipeline.Screen(c, d, guard.Pardon{})
 	if err != nil || len(findings) != 0 {
 		t.Fatal(err, findings)
 	}
@@ -205,21 +205,21 @@ func TestZeroValuesAreRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	r := rig(t, says("x"), nil)
 	p := r.Pipeline
-	if _, _, err := p.Check(steps.Admitted{}, workflow.Bound{}); !isRefusal(err) {
+	if _, _, err := p.Check(steps.Admitted{}, workflow.Bound{}, guard.Pardon{}); !isRefusal(err) {
 		t.Errorf("Check: %v", err)
 	}
 	var e *steps.Error
 	if _, err := p.Execute(context.Background(), steps.Checked{}, r.ID(draft, "")); !errors.As(err, &e) || e.Unknown {
 		t.Errorf("Execute: %v", err)
 	}
-	if _, _, err := p.Screen(steps.Checked{}, steps.NewDraft("x", steps.Use{})); !isRefusal(err) {
+	if _, _, err := p.Screen(steps.Checked{}, steps.NewDraft("x", steps.Use{}), guard.Pardon{}); !isRefusal(err) {
 		t.Errorf("Screen: %v", err)
 	}
 	c := r.Check(t, draft, values(r, "hello"))
-	if _, _, err := p.Screen(c, steps.Draft{}); !isRefusal(err) {
+	if _, _, err := p.Screen(c, steps.Draft{}, guard.Pardon{}); !isRefusal(err) {
 		t.Errorf("Screen of no draft: %v", err)
 	}
-	if _, _, err := p.Reopen(steps.Checked{}, []byte(`{}`)); !isRefusal(err) {
+	if _, _, err := p.Reopen(steps.Checked{}, []byte(`{}`), guard.Pardon{}); !isRefusal(err) {
 		t.Errorf("Reopen: %v", err)
 	}
 	if !p.NeedsJudge(steps.Checked{}) {
@@ -243,11 +243,11 @@ func TestArgumentsThatDoNotFitTheirValuesAreBlocked(t *testing.T) {
 		"no object":                 []any{1},
 	} {
 		bound := workflow.Bound{With: with, Params: []workflow.Param{{Name: "value-1"}}}
-		if c, _, err := r.Pipeline.Check(a, bound); !isRefusal(err) || c.Ready() {
+		if c, _, err := r.Pipeline.Check(a, bound, guard.Pardon{}); !isRefusal(err) || c.Ready() {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if c, _, err := r.Pipeline.Check(a, workflow.Bound{}); err != nil || !c.Ready() {
+	if c, _, err := r.Pipeline.Check(a, workflow.Bound{}, guard.Pardon{}); err != nil || !c.Ready() {
 		t.Errorf("no arguments at all: %v", err)
 	}
 }
@@ -294,7 +294,7 @@ func TestSetGoesThroughTheSameStages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := r.Pipeline.Screen(c, d)
+	s, _, err := r.Pipeline.Screen(c, d, guard.Pardon{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -455,7 +455,7 @@ func TestScreenWithholdsAndRedactsAndPassesTheTwin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, findings, err := r.Pipeline.Screen(checked, d)
+			s, findings, err := r.Pipeline.Screen(checked, d, guard.Pardon{})
 			if c.released == "" {
 				if !isRefusal(err) || s.OK() || len(findings) == 0 || !strings.HasPrefix(findings[0].Path, "/steps/") {
 					t.Errorf("%v %+v", err, findings)
@@ -469,7 +469,7 @@ func TestScreenWithholdsAndRedactsAndPassesTheTwin(t *testing.T) {
 			if err != nil || string(out.JSON()) != c.released {
 				t.Errorf("%s, %v", out.JSON(), err)
 			}
-			again, _, err := r.Pipeline.Reopen(checked, s.Bytes())
+			again, _, err := r.Pipeline.Reopen(checked, s.Bytes(), guard.Pardon{})
 			if err != nil || string(again.Bytes()) != c.released {
 				t.Errorf("reopened: %s, %v", again.Bytes(), err)
 			}
@@ -487,10 +487,10 @@ func TestDraftThatDoesNotFitItsSchemaIsWithheld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, findings, err := r.Pipeline.Screen(c, d); !isRefusal(err) || findings[0].Kind != "schema" {
+	if _, findings, err := r.Pipeline.Screen(c, d, guard.Pardon{}); !isRefusal(err) || findings[0].Kind != "schema" {
 		t.Errorf("%v %+v", err, findings)
 	}
-	if _, _, err := r.Pipeline.Reopen(c, []byte(`{"text":`)); !isRefusal(err) {
+	if _, _, err := r.Pipeline.Reopen(c, []byte(`{"text":`), guard.Pardon{}); !isRefusal(err) {
 		t.Errorf("a draft that was altered: %v", err)
 	}
 }
@@ -532,7 +532,7 @@ func TestJudgeCanOnlyWithhold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, _, err := r.Pipeline.Screen(checked, d)
+			s, _, err := r.Pipeline.Screen(checked, d, guard.Pardon{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -557,7 +557,7 @@ func TestJudgeIsNotAskedUnderAnotherName(t *testing.T) {
 		return steps.JudgeAnswer{Pass: true}, nil
 	}))
 	c := r.Check(t, draft, values(r, "x"))
-	s, _, err := r.Pipeline.Reopen(c, []byte(`{"text":"Fine."}`))
+	s, _, err := r.Pipeline.Reopen(c, []byte(`{"text":"Fine."}`), guard.Pardon{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -569,7 +569,7 @@ func TestJudgeIsNotAskedUnderAnotherName(t *testing.T) {
 	}
 	// Where the author switched the judge off, nothing is sent.
 	c = r.Check(t, unjudged, values(r, "x"))
-	s, _, err = r.Pipeline.Reopen(c, []byte(`{"text":"Fine."}`))
+	s, _, err = r.Pipeline.Reopen(c, []byte(`{"text":"Fine."}`), guard.Pardon{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -622,7 +622,7 @@ func BenchmarkStages(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		s, _, err := r.Pipeline.Screen(c, d)
+		s, _, err := r.Pipeline.Screen(c, d, guard.Pardon{})
 		if err != nil {
 			b.Fatal(err)
 		}

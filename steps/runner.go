@@ -20,12 +20,16 @@ type Call struct {
 	Workflow string         // name
 	Input    Input
 	ID       CallID
+	// Feedback is what the rules had against the answer before, in fixed
+	// sentences without content; nil for the first answer. A kind that asks no
+	// model ignores it.
+	Feedback []string
 }
 
 // A CallID names what leaves the process, in its headers and in the ledger.
 type CallID struct {
 	Run     string // run_…
-	Key     string // <run>/<step>, with #judge and the like for inner calls: the same in every attempt
+	Key     string // <run>/<step>, with #judge or #revise-1 for inner calls: the same in every attempt
 	Call    string // call_…, fresh for every request
 	Attempt int    // from 1
 }

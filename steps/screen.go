@@ -7,20 +7,21 @@ import (
 )
 
 // Screen checks a draft: the schema of the step's output, secrets, personal
-// data. An error means that the draft is withheld; it is a *guard.Refusal.
-func (p *Pipeline) Screen(c Checked, d Draft) (guard.Screened, []security.Finding, error) {
+// data. An error means that the draft is withheld, unless people let it pass or
+// the model mends it; it is a *guard.Refusal.
+func (p *Pipeline) Screen(c Checked, d Draft, pardon guard.Pardon) (guard.Screened, []security.Finding, error) {
 	if !c.Ready() || !d.ok {
 		return skipped()
 	}
-	return p.guard.Screen(d.value, c.label, c.path(), p.outRules(c))
+	return p.guard.Screen(d.value, c.label, c.path(), p.outRules(c), pardon)
 }
 
 // Reopen screens a draft that was sealed before a crash, as Screen did.
-func (p *Pipeline) Reopen(c Checked, draft []byte) (guard.Screened, []security.Finding, error) {
+func (p *Pipeline) Reopen(c Checked, draft []byte, pardon guard.Pardon) (guard.Screened, []security.Finding, error) {
 	if !c.Ready() {
 		return skipped()
 	}
-	return p.guard.Rescreen(draft, c.label, c.path(), p.outRules(c))
+	return p.guard.Rescreen(draft, c.label, c.path(), p.outRules(c), pardon)
 }
 
 func skipped() (guard.Screened, []security.Finding, error) {

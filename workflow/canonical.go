@@ -160,14 +160,34 @@ func (d *Definition) stepDocument(i int) map[string]any {
 // document lists only what the author set.
 func (g *Guards) document() map[string]any {
 	doc := map[string]any{}
+	set := func(side, name string, v any) {
+		m, ok := doc[side].(map[string]any)
+		if !ok {
+			m = map[string]any{}
+			doc[side] = m
+		}
+		m[name] = v
+	}
 	for _, rule := range guardRules() {
-		if m := *rule.of(g); m != ModeDefault {
-			side, _ := doc[rule.side].(map[string]any)
-			if side == nil {
-				side = map[string]any{}
-				doc[rule.side] = side
+		mode := *rule.of(g)
+		switch {
+		case rule.list != nil && *rule.list(g) != nil:
+			both := map[string]any{rule.items: anyList(*rule.list(g))}
+			if mode != ModeDefault {
+				both["mode"] = string(mode)
 			}
-			side[rule.name] = string(m)
+			set(rule.side, rule.name, both)
+		case mode != ModeDefault:
+			set(rule.side, rule.name, string(mode))
+		}
+	}
+	if g.Revise > 0 {
+		set("output", "revise", int64(g.Revise))
+	}
+	if r := g.OnReview; r != nil {
+		doc["on_review"] = map[string]any{
+			"approvers": map[string]any{"roles": anyList(r.Roles), "quorum": int64(r.Quorum)},
+			"expires":   r.Expires.String(),
 		}
 	}
 	return doc

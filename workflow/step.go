@@ -70,6 +70,8 @@ const (
 	ModeOff      Mode = "off"
 	ModeNote     Mode = "note"
 	ModeRedact   Mode = "redact"
+	ModeRevise   Mode = "revise"
+	ModeReview   Mode = "review"
 	ModeWithhold Mode = "withhold"
 	ModeBlock    Mode = "block"
 )
@@ -78,12 +80,29 @@ const (
 // Guards leaves everything at its default. The output's schema is always
 // checked, because expressions are typed from it.
 type Guards struct {
-	InputInjection Mode // block, note, off
-	InputPII       Mode // block, note, off
-	InputSecrets   Mode // block, note, off
-	OutputPII      Mode // withhold, redact, note, off
-	OutputSecrets  Mode // withhold, redact, note, off
-	Judge          Mode // on, off
+	InputInjection Mode // block, review, note, off
+	InputPII       Mode // block, review, note, off
+	InputSecrets   Mode // block, review, note, off
+
+	// withhold, review, revise, redact, note, on, off; what cannot be cut out of
+	// a text (leaks, copies) has no redact.
+	OutputPII, OutputSecrets, OutputLeak, OutputHidden, OutputHTML   Mode
+	OutputLinks, OutputImages, OutputCode, OutputCopies, OutputWords Mode
+	OutputSchema                                                     Mode // withhold, revise
+	Judge                                                            Mode // on, off
+
+	PIIKinds   []string // further kinds of personal data, or countries
+	LinkHosts  []string // hosts that a link may lead to
+	ImageHosts []string // hosts that an image may come from
+	CodeRules  []string // which unsafe code is looked for
+	WordLists  []string // which word lists of the server are looked for
+
+	// Revise is how often the model is asked again when rules with the mode
+	// revise object; 0 means 1.
+	Revise int
+	// OnReview says who decides what only needs a review; nil means that it is
+	// refused. Show is nil, and OnReject is OnRejectFail.
+	OnReview *ApprovalSpec
 }
 
 // An ApprovalSpec says who must agree before a run goes on.

@@ -5,8 +5,9 @@ import "github.com/custodyhq/custody/security"
 // Checked is input that Check let pass. Only Check makes one; the zero Checked
 // holds nothing and is not OK.
 type Checked struct {
-	args []Arg
-	ok   bool
+	args  []Arg
+	noted []Offending
+	ok    bool
 }
 
 // OK reports whether c came from Check.
@@ -39,33 +40,38 @@ func (c Checked) Args() []Arg {
 	return out
 }
 
+// Noted are the texts in which something was found that did not stop them, for
+// fingerprints; they are content. The findings are those that Check returned.
+func (c Checked) Noted() []Offending { return c.noted }
+
 // Check reads every argument that the author did not write, in all its
 // readings. A refusal is a *Refusal; the findings are returned beside it, too.
-// What Redact replaced is replaced in the Checked arguments.
-func (g *Guard) Check(args []Arg, in Rules) (Checked, []security.Finding, error) {
+// What Redact replaced is replaced in the Checked arguments, and what is pardoned
+// is only noted.
+func (g *Guard) Check(args []Arg, in Rules, p Pardon) (Checked, []security.Finding, error) {
 	w := g.walk(security.Block, modes{
 		injection: in.injection(),
 		personal:  in.PII.or(Off),
 		secrets:   in.Secrets.or(Off),
-	})
+	}, p)
 	out := make([]Arg, len(args))
 	for i, a := range args {
-		w.trusted, w.inert = a.Label.Trusted(), a.Inert
+		w.trusted, w.inert, w.origins = a.Label.Trusted(), a.Inert, a.Label.Origins
 		a.Value = w.value(a.Value, a.at(), "", 0)
 		out[i] = a
 	}
 	if w.stopped {
-		r := refuse(w.findings)
+		r := refuse(w.findings, w.texts...)
 		return Checked{}, r.Findings, r
 	}
-	return Checked{args: out, ok: true}, w.findings, nil
+	return Checked{args: out, noted: w.texts, ok: true}, w.findings, nil
 }
 
 // injection is the mode for instructions. There is no redacting an instruction:
 // what is left around it may be part of it.
 func (r Rules) injection() Mode {
 	m := r.Injection.or(Block)
-	if m == Redact {
+	if m == Redact || m == Revise {
 		return Block
 	}
 	return m

@@ -41,7 +41,7 @@ func TestWhatIsScannedDependsOnWhereItComesFrom(t *testing.T) {
 		"a Go type that is not JSON is refused":         {Arg{Name: "a", Value: struct{ S string }{attack}, Label: author}, Rules{}, false},
 		"a number that is a text is refused":            {Arg{Name: "a", Value: json.Number(attack), Label: caller}, Rules{}, false},
 	} {
-		checked, found, err := g.Check([]Arg{c.arg}, c.rules)
+		checked, found, err := g.Check([]Arg{c.arg}, c.rules, Pardon{})
 		if pass := err == nil; pass != c.pass || checked.OK() != c.pass {
 			t.Errorf("%s: Check = OK %v, %v, %v", name, checked.OK(), found, err)
 		}
@@ -55,7 +55,7 @@ func TestFindingsSayWhereAndNeverWhat(t *testing.T) {
 	t.Parallel()
 	g := mustNew(t)
 	value := map[string]any{"parts": []any{"fine", "x: " + attack}, "a/b": attack, "ghp me@northwind.eu": attack}
-	_, found, err := g.Check([]Arg{{Name: "doc", Value: value, Path: "/input/doc", Label: caller}}, Rules{PII: Note})
+	_, found, err := g.Check([]Arg{{Name: "doc", Value: value, Path: "/input/doc", Label: caller}}, Rules{PII: Note}, Pardon{})
 	var r *Refusal
 	if !errors.As(err, &r) || !strings.Contains(err.Error(), "override.") || strings.Contains(strings.ToLower(err.Error()), "ignore all") {
 		t.Errorf("Check = %v", err)
@@ -79,7 +79,7 @@ func TestCheckedIsACopy(t *testing.T) {
 	t.Parallel()
 	g := mustNew(t)
 	list := []any{"fine"}
-	checked, _, err := g.Check([]Arg{{Name: "a", Value: list}}, Rules{})
+	checked, _, err := g.Check([]Arg{{Name: "a", Value: list}}, Rules{}, Pardon{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestZeroValuesHoldNothing(t *testing.T) {
 func TestInputCanBeRedacted(t *testing.T) {
 	t.Parallel()
 	g := mustNew(t)
-	checked, found, err := g.Check([]Arg{{Name: "a", Value: "Write to ann@northwind.eu.", Label: caller}}, Rules{PII: Redact})
+	checked, found, err := g.Check([]Arg{{Name: "a", Value: "Write to ann@northwind.eu.", Label: caller}}, Rules{PII: Redact}, Pardon{})
 	if err != nil || len(found) != 1 || checked.Arg(0).Value != "Write to [redacted:email]." {
 		t.Errorf("Check = %v, %v, %v", checked.Args(), found, err)
 	}
@@ -129,15 +129,15 @@ func TestBoundsRefuse(t *testing.T) {
 		deep = []any{deep}
 	}
 	for name, value := range map[string]any{"too deep": deep, "too long": strings.Repeat("x", 101), "too long together": []any{strings.Repeat("x", 60), strings.Repeat("y", 60)}} {
-		if _, _, err := g.Check([]Arg{{Name: "a", Value: value, Label: author}}, Rules{}); err == nil {
+		if _, _, err := g.Check([]Arg{{Name: "a", Value: value, Label: author}}, Rules{}, Pardon{}); err == nil {
 			t.Errorf("%s: it passed", name)
 		}
 	}
-	if _, _, err := g.Check([]Arg{{Name: "a", Value: strings.Repeat("x", 100), Label: caller}}, Rules{}); err != nil {
+	if _, _, err := g.Check([]Arg{{Name: "a", Value: strings.Repeat("x", 100), Label: caller}}, Rules{}, Pardon{}); err != nil {
 		t.Errorf("exactly the limit: %v", err)
 	}
 	text := "a@b.eu c@d.eu e@f.eu " + attack
-	_, found, err := g.Check([]Arg{{Name: "a", Value: text, Label: caller}}, Rules{PII: Note})
+	_, found, err := g.Check([]Arg{{Name: "a", Value: text, Label: caller}}, Rules{PII: Note}, Pardon{})
 	if err == nil || len(found) != 3 || found[0].Action != security.Block {
 		t.Errorf("Check = %v, %v; want the block beside two notes", found, err)
 	}

@@ -15,7 +15,7 @@ import (
 // blocks lists the rules that stop a text as an untrusted argument.
 func blocks(t *testing.T, g *Guard, text string) []security.Finding {
 	t.Helper()
-	checked, _, err := g.Check([]Arg{{Name: "text", Value: text, Path: "/input/text"}}, Rules{})
+	checked, _, err := g.Check([]Arg{{Name: "text", Value: text, Path: "/input/text"}}, Rules{}, Pardon{})
 	var r *Refusal
 	switch {
 	case err == nil && checked.OK():
@@ -104,7 +104,7 @@ func TestQuotedAttacksAreNotedNotBlocked(t *testing.T) {
 	t.Parallel()
 	g := mustNew(t)
 	text := `Attackers write "ignore previous instructions" into documents.`
-	_, found, err := g.Check([]Arg{{Name: "text", Value: text}}, Rules{})
+	_, found, err := g.Check([]Arg{{Name: "text", Value: text}}, Rules{}, Pardon{})
 	if err != nil || len(found) == 0 || found[0].Action != security.Note {
 		t.Errorf("Check = %+v, %v; want a note", found, err)
 	}

@@ -19,11 +19,13 @@ const (
 	Off                  // do not look
 	Note                 // report it, let it pass
 	Redact               // replace it by its kind, for example [redacted:email]
+	Revise               // ask the model again, and withhold the output if that does not help
+	Review               // let a person decide, and refuse where nobody is asked
 	Withhold             // refuse the output
 	Block                // refuse the input
 )
 
-var modeNames = []string{"default", "off", "note", "redact", "withhold", "block"}
+var modeNames = []string{"default", "off", "note", "redact", "revise", "review", "withhold", "block"}
 
 // ParseMode reads a mode as a workflow writes it.
 func ParseMode(name string) (Mode, error) {
@@ -51,12 +53,16 @@ func (m Mode) or(d Mode) Mode {
 
 // refuses reports whether a finding under this mode stops the value. A mode
 // that nobody defined does.
-func (m Mode) refuses() bool { return m >= Withhold }
+func (m Mode) refuses() bool { return m >= Revise }
 
 // action is the word that a Finding carries under this mode. What stops an
 // input is a block, what stops an output is withheld, whatever the rule said.
 func (m Mode) action(stop string) string {
 	switch {
+	case m == Review:
+		return security.Review
+	case m == Revise && stop == security.Withhold:
+		return security.Revise
 	case m.refuses():
 		return stop
 	case m == Redact:

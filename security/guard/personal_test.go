@@ -52,7 +52,7 @@ func TestFullWidthDigitsAreDigits(t *testing.T) {
 	t.Parallel()
 	g := mustNew(t)
 	wide := mapRunes("4111111111111111", func(r rune) string { return string(r - '0' + '０') })
-	s, found, err := g.Screen("Karte "+wide+" gültig", caller, "", OutRules{})
+	s, found, err := g.Screen("Karte "+wide+" gültig", caller, "", OutRules{}, Pardon{})
 	if err != nil || string(s.Bytes()) != `"Karte [redacted:card] gültig"` || found[0].Read != foldedText {
 		t.Errorf("Screen = %s, %+v, %v", s.Bytes(), found, err)
 	}

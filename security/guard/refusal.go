@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/custodyhq/custody/security"
@@ -11,6 +12,7 @@ import (
 // is returned for one, so any error of this package is a refusal.
 type Refusal struct {
 	Findings []security.Finding // at least one; the ones that stopped the value come first
+	texts    []Offending
 }
 
 // Error names the rule, the place and the reason, never the content.
@@ -39,15 +41,69 @@ func (r *Refusal) Error() string {
 	return b.String()
 }
 
-// refuse makes a refusal of findings, those that stop the value first.
-func refuse(findings []security.Finding) *Refusal {
-	var stops, rest []security.Finding
-	for _, f := range findings {
-		if f.Action == security.Block || f.Action == security.Withhold {
-			stops = append(stops, f)
-		} else {
-			rest = append(rest, f)
+// Review reports whether a person's review is enough to let the value pass:
+// something needs one, and nothing that stops the value needs more.
+func (r *Refusal) Review() bool {
+	return r.only(security.Review, security.Revise) && !r.only(security.Revise)
+}
+
+// Revise reports whether everything that stops the value may be mended by
+// asking the model again.
+func (r *Refusal) Revise() bool { return r.only(security.Revise) }
+
+// only reports whether something stops the value, and only with these actions.
+func (r *Refusal) only(actions ...string) bool {
+	some := false
+	for _, f := range r.Findings {
+		if !stops(f.Action) {
+			continue
+		}
+		if !slices.Contains(actions, f.Action) {
+			return false
+		}
+		some = true
+	}
+	return some
+}
+
+// Texts are the texts in which something stops the value. They are content: for
+// fingerprints and for sealing, never for logs.
+func (r *Refusal) Texts() []Offending {
+	var out []Offending
+	for _, t := range r.texts {
+		if slices.ContainsFunc(t.Findings, func(i int) bool { return stops(r.Findings[i].Action) }) {
+			out = append(out, t)
 		}
 	}
-	return &Refusal{Findings: append(stops, rest...)}
+	return out
+}
+
+// refuse makes a refusal of findings, those that stop the value first.
+func refuse(findings []security.Finding, texts ...Offending) *Refusal {
+	order := make([]int, len(findings))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return rank(findings[a]) - rank(findings[b]) })
+	r := &Refusal{Findings: make([]security.Finding, len(findings))}
+	place := make([]int, len(findings))
+	for to, from := range order {
+		r.Findings[to], place[from] = findings[from], to
+	}
+	for _, t := range texts {
+		t.Findings = slices.Clone(t.Findings)
+		for i, from := range t.Findings {
+			t.Findings[i] = place[from]
+		}
+		r.texts = append(r.texts, t)
+	}
+	return r
+}
+
+// rank puts what stops a value before what does not.
+func rank(f security.Finding) int {
+	if stops(f.Action) {
+		return 0
+	}
+	return 1
 }

@@ -17,6 +17,7 @@ type Screened struct {
 	json  []byte
 	label security.Label
 	path  string
+	noted []Offending
 	judge bool
 	ok    bool
 }
@@ -34,43 +35,49 @@ func (s Screened) Bytes() []byte { return slices.Clone(s.json) }
 // Label says where the draft comes from.
 func (s Screened) Label() security.Label { return s.label }
 
+// Noted are the texts in which something was found that did not stop them, for
+// fingerprints; they are content. The findings are those that Screen returned.
+func (s Screened) Noted() []Offending { return s.noted }
+
 // Screen checks a draft on its way out: its schema, then secrets and personal
 // data in every string. A *Refusal means that it is withheld. The path is the
-// JSON Pointer of the output, such as /steps/draft/output.
-func (g *Guard) Screen(value any, label security.Label, path string, out OutRules) (Screened, []security.Finding, error) {
+// JSON Pointer of the output, such as /steps/draft/output. What is pardoned is
+// only noted.
+func (g *Guard) Screen(value any, label security.Label, path string, out OutRules, p Pardon) (Screened, []security.Finding, error) {
 	if err := out.check(value); err != nil {
-		return withheld(nil, schemaFinding(path, err))
+		return withheld(nil, nil, schemaFinding(path, err))
 	}
 	w := g.walk(security.Withhold, modes{
 		injection: Off,
 		personal:  out.PII.or(Redact),
 		secrets:   out.Secrets.or(Withhold),
-	})
+	}, p)
+	w.origins = label.Origins
 	clean := w.value(value, path, "", 0)
 	if w.stopped {
-		return withheld(w.findings)
+		return withheld(w.findings, w.texts)
 	}
 	if w.redacted {
 		// Redaction may break a format or a length: such a draft would fail later.
 		if err := out.check(clean); err != nil {
-			return withheld(w.findings, schemaFinding(path, err))
+			return withheld(w.findings, w.texts, schemaFinding(path, err))
 		}
 	}
 	body, err := encode(clean)
 	if err != nil {
-		return withheld(w.findings, unreadable(security.Withhold, path))
+		return withheld(w.findings, w.texts, unreadable(security.Withhold, path))
 	}
-	return Screened{value: clean, json: body, label: label, path: path, judge: out.Judge, ok: true}, w.findings, nil
+	return Screened{value: clean, json: body, label: label, path: path, noted: w.texts, judge: out.Judge, ok: true}, w.findings, nil
 }
 
 // Rescreen opens a draft that was sealed by Bytes before a crash and screens it
 // again, under the rules of today.
-func (g *Guard) Rescreen(body []byte, label security.Label, path string, out OutRules) (Screened, []security.Finding, error) {
+func (g *Guard) Rescreen(body []byte, label security.Label, path string, out OutRules, p Pardon) (Screened, []security.Finding, error) {
 	value, err := decode(body)
 	if err != nil {
-		return withheld(nil, unreadable(security.Withhold, path))
+		return withheld(nil, nil, unreadable(security.Withhold, path))
 	}
-	return g.Screen(value, label, path, out)
+	return g.Screen(value, label, path, out, p)
 }
 
 // Release lets the draft go if the judge has nothing against it. A *Refusal
@@ -84,7 +91,11 @@ func (s Screened) Release(v Verdict) (Released, error) {
 		return Released{value: s.value, json: s.json, label: s.label, ok: true}, nil
 	}
 	why := "The judge did not let the output pass."
-	if v.said != fail {
+	switch v.said {
+	case fail:
+	case unasked:
+		why = "The run has asked the judge as often as it may."
+	default:
 		why = "The step has a judge, and it gave no verdict."
 	}
 	return Released{}, refuse([]security.Finding{{
@@ -99,8 +110,8 @@ func (r OutRules) check(value any) error {
 	return r.Schema(value)
 }
 
-func withheld(before []security.Finding, more ...security.Finding) (Screened, []security.Finding, error) {
-	r := refuse(append(before, more...))
+func withheld(before []security.Finding, texts []Offending, more ...security.Finding) (Screened, []security.Finding, error) {
+	r := refuse(append(before, more...), texts...)
 	return Screened{}, r.Findings, r
 }
 

@@ -46,7 +46,7 @@ func TestDraftsAreWithheldRedactedOrReleased(t *testing.T) {
 		"an attack in an output is not our task": {attack, OutRules{}, `"` + attack + `"`},
 		"what is not JSON is withheld":           {make(chan int), OutRules{}, ""},
 	} {
-		s, found, err := g.Screen(value(c.value), caller, "/steps/a/output", c.rules)
+		s, found, err := g.Screen(value(c.value), caller, "/steps/a/output", c.rules, Pardon{})
 		if c.want == "" {
 			var r *Refusal
 			if !errors.As(err, &r) || s.OK() || s.Bytes() != nil || len(found) == 0 {
@@ -79,7 +79,7 @@ func TestOnlyTheJudgesYesReleases(t *testing.T) {
 		"no verdict":                    {false, Verdict{}, false},
 		"a judge without a verdict":     {true, Verdict{}, false},
 	} {
-		s, _, err := g.Screen("fine", caller, "/steps/a/output", OutRules{Judge: c.judge})
+		s, _, err := g.Screen("fine", caller, "/steps/a/output", OutRules{Judge: c.judge}, Pardon{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,11 +98,11 @@ func TestASealedDraftIsScreenedAgain(t *testing.T) {
 	t.Parallel()
 	g := mustNew(t)
 	draft := map[string]any{"n": json.Number("1.50"), "text": "Ask ann@northwind.eu"}
-	s, _, err := g.Screen(draft, caller, "/o", OutRules{PII: Off})
+	s, _, err := g.Screen(draft, caller, "/o", OutRules{PII: Off}, Pardon{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, found, err := g.Rescreen(s.Bytes(), caller, "/o", OutRules{})
+	again, found, err := g.Rescreen(s.Bytes(), caller, "/o", OutRules{}, Pardon{})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("Rescreen = %v, %v", found, err)
 	}
@@ -111,7 +111,7 @@ func TestASealedDraftIsScreenedAgain(t *testing.T) {
 		t.Errorf("again (-want +got):\n%s", diff)
 	}
 	for _, bad := range []string{"", "{", `"a" "b"`, "nope"} {
-		if s, _, err := g.Rescreen([]byte(bad), caller, "/o", OutRules{}); err == nil || s.OK() {
+		if s, _, err := g.Rescreen([]byte(bad), caller, "/o", OutRules{}, Pardon{}); err == nil || s.OK() {
 			t.Errorf("Rescreen(%q) passed", bad)
 		}
 	}
@@ -121,7 +121,7 @@ func TestReleasedIsACopy(t *testing.T) {
 	t.Parallel()
 	g := mustNew(t)
 	draft := map[string]any{"a": []any{"fine"}}
-	s, _, err := g.Screen(draft, caller, "", OutRules{})
+	s, _, err := g.Screen(draft, caller, "", OutRules{}, Pardon{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func TestEncodedSecretsAreFoundAsTheWholeCode(t *testing.T) {
 	t.Parallel()
 	g := mustNew(t)
 	code := base64.StdEncoding.EncodeToString([]byte("the key is " + awsKey + " for now"))
-	s, _, err := g.Screen("See "+code+" there", caller, "", OutRules{Secrets: Redact})
+	s, _, err := g.Screen("See "+code+" there", caller, "", OutRules{Secrets: Redact}, Pardon{})
 	if err != nil || string(s.Bytes()) != `"See [redacted:secret] there"` {
 		t.Errorf("Screen = %s, %v", s.Bytes(), err)
 	}

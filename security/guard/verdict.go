@@ -11,6 +11,7 @@ const (
 	noJudge
 	pass
 	fail
+	unasked
 )
 
 // NoJudge is the verdict of a step for which no judge is configured. It does
@@ -24,3 +25,7 @@ func Judged(ok bool) Verdict {
 	}
 	return Verdict{fail}
 }
+
+// Unasked is the verdict on a draft for which the run may not ask the judge any
+// more. It withholds.
+func Unasked() Verdict { return Verdict{unasked} }

@@ -23,16 +23,20 @@ type walk struct {
 	g        *Guard
 	modes    modes
 	stop     string // the action of a refusal: block or withhold
-	trusted  bool   // the author alone wrote what is read now
-	inert    bool   // it cannot carry instructions
-	left     int    // bytes that may still be read
+	pardon   Pardon
+	origins  security.Origins
+	trusted  bool // the author alone wrote what is read now
+	inert    bool // it cannot carry instructions
+	left     int  // bytes that may still be read
+	worst    int  // the weight of the worst finding
 	stopped  bool
 	redacted bool
 	findings []security.Finding
+	texts    []Offending // those with findings
 }
 
-func (g *Guard) walk(stop string, m modes) *walk {
-	return &walk{g: g, modes: m, stop: stop, left: g.maxBytes}
+func (g *Guard) walk(stop string, m modes, p Pardon) *walk {
+	return &walk{g: g, modes: m, stop: stop, pardon: p, left: g.maxBytes}
 }
 
 // value returns a copy of v without what is to be redacted. The key is the name
@@ -156,14 +160,16 @@ func (w *walk) text(s, path, key string) string {
 	if len(sights) == 0 {
 		w.g.memory.keep(id)
 	}
+	before := len(w.findings)
 	for _, n := range sights {
 		if m := w.mode(n); m != Off {
-			w.add(n.finding(path, m.action(w.stop)))
+			w.found(n.finding(path, m.action(w.stop)), s)
 			if m == Redact {
 				cut = append(cut, n)
 			}
 		}
 	}
+	w.offends(s, path, before)
 	return w.redact(s, cut)
 }
 
@@ -220,7 +226,7 @@ func (w *walk) number(s, path, key string) {
 			m = Withhold
 		}
 		n.lo, n.hi = 0, 0
-		w.add(n.finding(path, m.action(w.stop)))
+		w.found(n.finding(path, m.action(w.stop)), s)
 	}
 }
 
@@ -239,12 +245,36 @@ func (w *walk) refuse(rule, path, why string) {
 	w.add(security.Finding{Rule: rule, Kind: "schema", Action: w.stop, Path: path, Why: why})
 }
 
+// found adds what was found in a text, unless something pardons it: then it is
+// a note.
+func (w *walk) found(f security.Finding, text string) {
+	if by := w.pardon.lets(f, text); by != "" {
+		f.Action, f.Pardon = security.Note, by
+	}
+	w.add(f)
+}
+
 func (w *walk) add(f security.Finding) {
-	stops := f.Action == security.Block || f.Action == security.Withhold
-	if len(w.findings) < w.g.maxFindings || stops && !w.stopped {
+	// Beyond the bound only what is worse than all before is kept: otherwise a
+	// hundred small things would hide the one that needs more than a review.
+	worse := weight(f.Action) > w.worst
+	if len(w.findings) < w.g.maxFindings || worse && stops(f.Action) {
 		w.findings = append(w.findings, f)
 	}
-	w.stopped = w.stopped || stops
+	w.worst = max(w.worst, weight(f.Action))
+	w.stopped = w.stopped || stops(f.Action)
+}
+
+// offends keeps a text whose findings begin at the given place.
+func (w *walk) offends(text, path string, from int) {
+	if len(w.findings) == from {
+		return
+	}
+	o := Offending{Path: path, Channel: channel(w.origins), Text: text}
+	for i := from; i < len(w.findings); i++ {
+		o.Findings = append(o.Findings, i)
+	}
+	w.texts = append(w.texts, o)
 }
 
 // clone copies decoded JSON. Strings and numbers cannot change and are shared.

@@ -44,12 +44,12 @@ steps:
 	input := workflow.Value{V: map[string]any{"text": "The term is 24 months."}, Label: d.InputLabel(), Path: "/input"}
 	bound, err := d.Bind(0, workflow.Values{Input: input})
 	check(err)
-	checked, _, err := pipeline.Check(admitted, bound)
+	checked, _, err := pipeline.Check(admitted, bound, guard.Pardon{})
 	check(err)
 	id := steps.CallID{Run: run.Name("run"), Key: run.Name("run") + "/draft", Call: security.NewID().Name("call"), Attempt: 1}
 	draft, err := pipeline.Execute(ctx, checked, id)
 	check(err)
-	screened, _, err := pipeline.Screen(checked, draft)
+	screened, _, err := pipeline.Screen(checked, draft, guard.Pardon{})
 	check(err)
 	id.Key, id.Call = id.Key+"#judge", security.NewID().Name("call")
 	verdict, _, err := pipeline.Judge(ctx, checked, screened, id)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/custodyhq/custody/security/audit"
+	"github.com/custodyhq/custody/security/guard"
 	"github.com/custodyhq/custody/steps"
 	"github.com/custodyhq/custody/steps/kinds"
 	"github.com/custodyhq/custody/steps/model"
@@ -169,7 +170,7 @@ func TestWithoutSchemaTheOutputIsText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := r.Pipeline.Screen(c, d)
+	s, _, err := r.Pipeline.Screen(c, d, guard.Pardon{})
 	if err != nil || string(s.Bytes()) != `{"text":"Fine."}` {
 		t.Errorf("%s %v", s.Bytes(), err)
 	}
@@ -200,7 +201,7 @@ func TestJudgeSeesTheOutputAsDataAndOnlyWithholds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, _, err := r.Pipeline.Screen(c, d)
+			s, _, err := r.Pipeline.Screen(c, d, guard.Pardon{})
 			if err != nil || !r.Pipeline.NeedsJudge(c) {
 				t.Fatal(err)
 			}
@@ -242,7 +243,7 @@ func TestOfflineModelGoesTheSameWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _, err := r.Pipeline.Screen(c, d)
+	s, _, err := r.Pipeline.Screen(c, d, guard.Pardon{})
 	if err != nil {
 		t.Fatal(err)
 	}

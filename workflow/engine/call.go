@@ -98,7 +98,7 @@ func (c *call) execute(ctx context.Context, p *steps.Pipeline, id steps.CallID, 
 		return
 	}
 	r.use = draft.Use()
-	r.screened, r.found, r.err = p.Screen(c.checked, draft)
+	r.screened, r.found, r.err = p.Screen(c.checked, draft, guard.Pardon{})
 }
 
 // judge asks the judge about the step's draft.

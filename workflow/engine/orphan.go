@@ -88,7 +88,7 @@ func (d *driver) reopen(step int, s store.Step, cipher []byte) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	checked, _, err := d.e.cfg.Pipeline.Check(admitted, bound)
+	checked, _, err := d.e.cfg.Pipeline.Check(admitted, bound, guard.Pardon{})
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (d *driver) reopen(step int, s store.Step, cipher []byte) (*call, error) {
 	if err := json.Unmarshal(opened.Content, &draft); err != nil {
 		return nil, errors.Join(errUnreadable, err)
 	}
-	screened, seen, err := d.e.cfg.Pipeline.Reopen(checked, draft.Draft)
+	screened, seen, err := d.e.cfg.Pipeline.Reopen(checked, draft.Draft, guard.Pardon{})
 	if err != nil {
 		return nil, err
 	}

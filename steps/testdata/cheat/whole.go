@@ -14,7 +14,7 @@ import (
 
 func step(ctx context.Context, p *steps.Pipeline, m security.Mandate, d *workflow.Definition, b workflow.Bound, id steps.CallID) (guard.Released, error) {
 	a, _ := p.Admit(m, d, 0, steps.Facts{})
-	c, _, err := p.Check(a, b)
+	c, _, err := p.Check(a, b, guard.Pardon{})
 	if err != nil {
 		return guard.Released{}, err
 	}
@@ -22,7 +22,7 @@ func step(ctx context.Context, p *steps.Pipeline, m security.Mandate, d *workflo
 	if err != nil {
 		return guard.Released{}, err
 	}
-	s, _, err := p.Screen(c, draft)
+	s, _, err := p.Screen(c, draft, guard.Pardon{})
 	if err != nil {
 		return guard.Released{}, err
 	}
