@@ -110,7 +110,7 @@ where tenant = $1 and ($2::uuid is null or id < $2) order by id desc limit $3`, 
 type ToldRelease struct {
 	Release
 	Told   *audit.Body // the entry that made it; nil if there is none
-	Lifted bool   // an entry lifts it
+	Lifted bool        // an entry lifts it
 }
 
 // maxReleases bounds how many releases of one set of texts are looked at.

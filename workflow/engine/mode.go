@@ -13,6 +13,9 @@ import (
 // configOrder names the order that stands in the server's own config.
 const configOrder = "config"
 
+// observing begins what a finding says of the order that pardoned it.
+const observing = "observe:"
+
 // A Mode is what the firewall does in a tenant now, and who said so.
 type Mode struct {
 	Mode  waiver.Mode
@@ -29,9 +32,9 @@ func (m Mode) name() string {
 	case m.Mode != waiver.Observe:
 		return ""
 	case m.Config:
-		return configOrder
+		return observing + configOrder
 	}
-	return m.Order.ID.Name("mod")
+	return observing + m.Order.ID.Name("mod")
 }
 
 // Mode says what the firewall does in a tenant. An order whose signature, key or
