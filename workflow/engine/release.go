@@ -27,8 +27,8 @@ var (
 // A NewRelease says which texts may pass from now on: one that is handed in, or
 // all that the guard stopped in the last attempt of a step.
 type NewRelease struct {
-	Text    string      // content: it is sealed
-	Run     security.ID // zero: Text is meant
+	Text    string      // content: it is sealed; empty: Run and Step are meant
+	Run     security.ID
 	Step    string
 	Reason  string
 	Until   time.Time
@@ -63,7 +63,7 @@ func (e *Engine) Release(ctx context.Context, who security.Principal, n NewRelea
 		AtUS: now.UnixMicro(), UntilUS: n.Until.UnixMicro(),
 	}
 	var err error
-	if n.Run.IsZero() {
+	if n.Text != "" {
 		err = e.handedIn(&row, n.Text)
 	} else {
 		row.Texts, err = e.stopped(ctx, who, n.Run, n.Step)
