@@ -50,7 +50,16 @@ func packages() map[string]row {
 		"internal/signin":   {layer: 1, std: true, only: []string{"cmd/custody"}},
 		"internal/keycloak": {layer: 9, only: nobody},
 
+		"security/guard/sensitive": {layer: 1, pure: true},
+
 		"workflow": {layer: 4, pure: true},
+
+		"security/guard/reading": {layer: 1, pure: true},
+
+		"security/guard/detector": {layer: 2, pure: true},
+
+		"security/guard/train":            {layer: 9, only: nobody},
+		"security/guard/detector/lexicon": {layer: 0, pure: true},
 
 		"security/oidc":   {layer: 5},
 		"steps":           {layer: 5},
@@ -103,7 +112,8 @@ func libraries() []library {
 		{prefix: "github.com/tmc/langchaingo", homes: []string{"steps/model"}},
 		{prefix: "github.com/ulikunitz/xz", homes: []string{"store/localpg"}},
 		{prefix: "go.opentelemetry.io", homes: []string{"internal/telemetry"}, tests: true},
-		{prefix: "golang.org/x/text", homes: []string{"security/guard"}},
+		{prefix: "golang.org/x/net/publicsuffix", homes: []string{"security/guard/sensitive"}},
+		{prefix: "golang.org/x/text", homes: []string{"security/guard/reading"}},
 		{prefix: "golang.org/x/term", homes: []string{"cmd/custody"}},
 		{prefix: "golang.org/x/text/width", homes: []string{"cmd/custody"}},
 

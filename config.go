@@ -43,6 +43,8 @@ type Config struct {
 	Issuers         []oidc.Issuer
 	Models          map[string]model.Model // by alias
 	Judge           string                 // alias of the second model; empty: rules only
+	JudgeBudget     JudgeBudget
+	Guard           Guard // what is added to the prompt firewall
 	Connections     map[string]kinds.Connection
 	Limits          Limits
 	Telemetry       Telemetry // where traces and metrics go; default: nowhere
@@ -115,10 +117,14 @@ type file struct {
 	Connections map[string]kinds.Connection `yaml:"connections"`
 	Issuers     []oidc.Issuer               `yaml:"issuers"`
 	Limits      Limits                      `yaml:"limits"`
+	Guard       Guard                       `yaml:"guard"`
 }
 
 type judge struct {
-	Model string `yaml:"model"`
+	Model     string        `yaml:"model"`
+	Timeout   time.Duration `yaml:"timeout"`
+	MaxTokens int           `yaml:"max_tokens"`
+	Calls     int           `yaml:"calls"`
 }
 
 type ledger struct {
@@ -196,7 +202,8 @@ func (c *Config) read(path string) error {
 		return fmt.Errorf("configuration: %s:%w", path, err)
 	}
 	c.Models, c.Judge, c.Origin = decoded.Models, decoded.Judge.Model, decoded.Log.Origin
-	c.Connections, c.Issuers, c.Limits = decoded.Connections, decoded.Issuers, decoded.Limits
+	c.Connections, c.Issuers, c.Limits, c.Guard = decoded.Connections, decoded.Issuers, decoded.Limits, decoded.Guard
+	c.JudgeBudget = JudgeBudget{Timeout: decoded.Judge.Timeout, MaxTokens: decoded.Judge.MaxTokens, Calls: decoded.Judge.Calls}
 	return nil
 }
 
@@ -333,7 +340,7 @@ func (c *Config) validate() error {
 	if err := c.validateListen(); err != nil {
 		return err
 	}
-	if err := c.Limits.validate(); err != nil {
+	if err := errors.Join(c.Limits.validate(), c.JudgeBudget.validate(), c.Guard.validate()); err != nil {
 		return err
 	}
 	if c.Observe.After(time.Now().Add(waiver.MaxObserve)) {

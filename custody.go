@@ -89,7 +89,7 @@ func (c *Custody) makeKinds() error {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	c.set, err = kinds.New(kinds.Config{
-		Models: c.models, Judge: c.cfg.Judge, Connections: c.cfg.Connections, Funcs: c.cfg.Funcs,
+		Models: c.models, Judge: c.cfg.Judge, JudgeTokens: c.cfg.JudgeBudget.MaxTokens, Connections: c.cfg.Connections, Funcs: c.cfg.Funcs,
 	})
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
@@ -108,6 +108,7 @@ func (c *Custody) assemble(ctx context.Context) error {
 	}
 	pipeline, err := steps.New(steps.Config{
 		Guard: g, Runners: c.watch.Runners(c.set.Runners()), Judge: c.watch.Judge(c.set.Judge(), c.cfg.Judge),
+		JudgeTimeout: c.cfg.JudgeBudget.Timeout, JudgeCalls: c.cfg.JudgeBudget.Calls,
 	})
 	if err != nil {
 		return err

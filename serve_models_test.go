@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/custodyhq/custody/api/client"
 	"github.com/custodyhq/custody/steps/model"
+	"github.com/custodyhq/custody/steps/stepstest"
 )
 
 // providers are an Anthropic and an Ollama on one address. Claude declines what
@@ -48,7 +50,7 @@ func answerOf(path, body string) string {
 	const usage = `"usage":{"input_tokens":20,"cache_read_input_tokens":3,"output_tokens":2}}`
 	switch {
 	case path == "/api/chat" && strings.Contains(body, `"verdict"`):
-		return `{"model":"l-1","message":{"content":"{\"verdict\":\"pass\",\"reason\":\"fine\"}"},"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":4}`
+		return `{"model":"l-1","message":{"content":` + strconv.Quote(stepstest.Judgement("pass", "fine")) + `},"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":4}`
 	case path == "/api/chat":
 		return `{"model":"l-1","message":{"content":"Dear customer."},"done":true,"done_reason":"stop","prompt_eval_count":11,"eval_count":5}`
 	case strings.Contains(body, "weapons"):

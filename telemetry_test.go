@@ -109,7 +109,7 @@ type review struct {
 func watchedReview(t *testing.T) *review {
 	t.Helper()
 	r := &review{collector: collect(t)}
-	r.model = stepstest.NewModel(t, stepstest.Say(`{"bullets": ["marksummary: it ends in May"]}`), stepstest.Say(`{"verdict": "pass", "reason": "markverdict"}`))
+	r.model = stepstest.NewModel(t, stepstest.Say(`{"bullets": ["marksummary: it ends in May"]}`), stepstest.Say(stepstest.Judgement("pass", "markverdict")))
 	r.dms = stepstest.NewModel(t, stepstest.Reply(http.StatusCreated, `{"id": "markfiled"}`))
 	cfg, idp := site(t)
 	var logs syncBuffer

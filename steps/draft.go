@@ -12,7 +12,9 @@ import (
 type Draft struct {
 	value any
 	use   Use
-	ok    bool
+	// canary stood in the prompt, and must not stand in the value.
+	canary string
+	ok     bool
 }
 
 // NewDraft wraps a runner's result: decoded JSON, that is nil, bool, int64,

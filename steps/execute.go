@@ -21,7 +21,7 @@ func (p *Pipeline) Execute(ctx context.Context, c Checked, id CallID) (Draft, er
 	if !ok {
 		return Draft{}, &Error{Code: CodeInvalid, Detail: "this process has no step kind " + step.Uses}
 	}
-	call := Call{Step: step, Workflow: c.admitted.def.Name, Input: c.input(), ID: id, Feedback: c.feedback}
+	call := Call{Step: step, Workflow: c.admitted.def.Name, Input: c.input(), ID: id, Feedback: c.feedback, Canary: p.canary(c, id)}
 	if step.Uses == setName {
 		return runner.Run(ctx, call)
 	}
@@ -38,6 +38,7 @@ func (p *Pipeline) Execute(ctx context.Context, c Checked, id CallID) (Draft, er
 	if !draft.ok {
 		return Draft{}, &Error{Code: CodeError, Detail: "the step kind returned neither a draft nor an error", Unknown: step.Kind.Effect}
 	}
+	draft.canary = call.Canary
 	return draft, nil
 }
 

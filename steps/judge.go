@@ -35,7 +35,7 @@ type JudgeAnswer struct {
 // JudgeUse is what the ledger and the vault keep of a judgement.
 type JudgeUse struct {
 	Use    Use
-	Rubric string // which rubric the judge applied; "" if it was not asked
+	Rubric string // which rubric the judge applied; "" if it gave no judgement
 	Reason string // content
 }
 

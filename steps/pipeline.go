@@ -33,7 +33,11 @@ type Config struct {
 	// Grace is how long a runner may take to return once its time is over; then
 	// it is left behind and its outcome is unknown. 0 means 5 seconds.
 	Grace time.Duration
-	Now   func() time.Time // nil means time.Now
+	// Canary makes the mark in the prompt of the call with this key: text that
+	// nobody can guess, of letters and digits, the same for the same key on every
+	// machine of an installation. Nil means one of this process alone.
+	Canary func(key string) string
+	Now    func() time.Time // nil means time.Now
 }
 
 func (c Config) validate() error {
@@ -75,6 +79,9 @@ func New(c Config) (*Pipeline, error) {
 	}
 	if c.Grace == 0 {
 		c.Grace = 5 * time.Second
+	}
+	if c.Canary == nil {
+		c.Canary = marks()
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -444,7 +444,7 @@ func TestScreenWithholdsAndRedactsAndPassesTheTwin(t *testing.T) {
 		"plain":                       {draft, "The term is 24 months.", `{"text":"The term is 24 months."}`},
 		"an address is redacted":      {draft, "Write to anna.schmidt@fabrikam.de today.", `{"text":"Write to [redacted:email] today."}`},
 		"an address where withheld":   {unjudged, "Write to anna.schmidt@fabrikam.de today.", ""},
-		"a private key is withheld":   {draft, "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq2eGXyQk0Zs1jYfVbqkT6mZ9\n-----END RSA PRIVATE KEY-----", ""},
+		"a private key is withheld":   {draft, "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq2eGXyQk0Zs1jYfVbqkT6mZ9xD4wLrPq8uHc2NvBtE5gKaJ7oYiW3\n-----END RSA PRIVATE KEY-----", ""},
 		"the address of a connection": {send, "anna.schmidt@fabrikam.de", `{"text":"anna.schmidt@fabrikam.de"}`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,9 @@ type Call struct {
 	// sentences without content; nil for the first answer. A kind that asks no
 	// model ignores it.
 	Feedback []string
+	// Canary is a mark to stand in the prompt, where nothing refers to it: an
+	// answer that holds it is withheld. "" for a kind that asks no model.
+	Canary string
 }
 
 // A CallID names what leaves the process, in its headers and in the ledger.

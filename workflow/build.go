@@ -188,9 +188,57 @@ func (s *StepBuilder) GuardInput(rule string, m Mode) *StepBuilder {
 	return s
 }
 
-// GuardOutput sets a guard of what comes out: pii, secrets or judge.
+// GuardOutput sets a guard of what comes out: pii, secrets, judge and so on.
 func (s *StepBuilder) GuardOutput(rule string, m Mode) *StepBuilder {
 	object(object(s.doc, "guard"), "output")[rule] = string(m)
+	return s
+}
+
+// GuardKinds names further personal data to look for in what comes out.
+func (s *StepBuilder) GuardKinds(m Mode, kinds ...string) *StepBuilder {
+	return s.guardItems("pii", "kinds", m, kinds)
+}
+
+// GuardLinks names the hosts that a link in the output may lead to.
+func (s *StepBuilder) GuardLinks(m Mode, hosts ...string) *StepBuilder {
+	return s.guardItems("links", "allow", m, hosts)
+}
+
+// GuardImages names the hosts that an image in the output may come from.
+func (s *StepBuilder) GuardImages(m Mode, hosts ...string) *StepBuilder {
+	return s.guardItems("images", "allow", m, hosts)
+}
+
+// GuardCode names the unsafe code to look for in the output.
+func (s *StepBuilder) GuardCode(m Mode, rules ...string) *StepBuilder {
+	return s.guardItems("code", "rules", m, rules)
+}
+
+func (s *StepBuilder) guardItems(rule, items string, m Mode, list []string) *StepBuilder {
+	if list == nil {
+		list = []string{} // nothing is allowed, which is not the same as nothing said
+	}
+	both := map[string]any{items: list}
+	if m != ModeDefault {
+		both["mode"] = string(m)
+	}
+	object(object(s.doc, "guard"), "output")[rule] = both
+	return s
+}
+
+// Revise sets how often the model is asked again when a rule with ModeRevise
+// objects.
+func (s *StepBuilder) Revise(times int) *StepBuilder {
+	object(object(s.doc, "guard"), "output")["revise"] = times
+	return s
+}
+
+// OnReview names who decides about what only needs a review: people who have
+// every role given, so many of them, in that time.
+func (s *StepBuilder) OnReview(quorum int, expires time.Duration, roles ...string) *StepBuilder {
+	object(s.doc, "guard")["on_review"] = map[string]any{
+		"approvers": map[string]any{"roles": roles, "quorum": quorum}, "expires": expires.String(),
+	}
 	return s
 }
 

@@ -48,10 +48,7 @@ func guardRules() []guardRule {
 			items: "rules", list: func(g *Guards) *[]string { return &g.CodeRules },
 		},
 		{side: "output", name: "copies", modes: whole, of: func(g *Guards) *Mode { return &g.OutputCopies }},
-		{
-			side: "output", name: "words", modes: out, of: func(g *Guards) *Mode { return &g.OutputWords },
-			items: "lists", list: func(g *Guards) *[]string { return &g.WordLists },
-		},
+		{side: "output", name: "words", modes: out, of: func(g *Guards) *Mode { return &g.OutputWords }},
 		{side: "output", name: "schema", modes: []Mode{ModeWithhold, ModeRevise}, extra: true, of: func(g *Guards) *Mode { return &g.OutputSchema }},
 		{side: "output", name: "judge", modes: []Mode{ModeOn, ModeOff}, of: func(g *Guards) *Mode { return &g.Judge }},
 	}
@@ -123,7 +120,7 @@ func (l *loader) guardRule(n *node, rule guardRule, s *Step) {
 	}
 }
 
-// guardItems reads what a guard is about: kinds, hosts, rules or lists.
+// guardItems reads what a guard is about: kinds, hosts or rules.
 func (l *loader) guardItems(n *node, rule guardRule, s *Step) {
 	if n == nil {
 		return

@@ -95,7 +95,6 @@ type Guards struct {
 	LinkHosts  []string // hosts that a link may lead to
 	ImageHosts []string // hosts that an image may come from
 	CodeRules  []string // which unsafe code is looked for
-	WordLists  []string // which word lists of the server are looked for
 
 	// Revise is how often the model is asked again when rules with the mode
 	// revise object; 0 means 1.

@@ -49,14 +49,13 @@ func (c Checked) Noted() []Offending { return c.noted }
 // What Redact replaced is replaced in the Checked arguments, and what is pardoned
 // is only noted.
 func (g *Guard) Check(args []Arg, in Rules, p Pardon) (Checked, []security.Finding, error) {
-	w := g.walk(security.Block, modes{
-		injection: in.injection(),
-		personal:  in.PII.or(Off),
-		secrets:   in.Secrets.or(Off),
-	}, p)
+	w := g.walk(security.Block, in.modes(), p)
+	r := &inbound{g: g, modes: w.modes}
+	w.reader = r
 	out := make([]Arg, len(args))
 	for i, a := range args {
-		w.trusted, w.inert, w.origins = a.Label.Trusted(), a.Inert, a.Label.Origins
+		r.trusted, r.inert, r.on = a.Label.Trusted(), a.Inert, channelsOf(a.Label.Origins)
+		w.channel = r.on[0].String()
 		a.Value = w.value(a.Value, a.at(), "", 0)
 		out[i] = a
 	}
@@ -65,14 +64,4 @@ func (g *Guard) Check(args []Arg, in Rules, p Pardon) (Checked, []security.Findi
 		return Checked{}, r.Findings, r
 	}
 	return Checked{args: out, noted: w.texts, ok: true}, w.findings, nil
-}
-
-// injection is the mode for instructions. There is no redacting an instruction:
-// what is left around it may be part of it.
-func (r Rules) injection() Mode {
-	m := r.Injection.or(Block)
-	if m == Redact || m == Revise {
-		return Block
-	}
-	return m
 }

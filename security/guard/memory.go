@@ -3,6 +3,8 @@ package guard
 import (
 	"crypto/sha256"
 	"sync"
+
+	"github.com/custodyhq/custody/security/guard/detector"
 )
 
 // maxClean bounds the memory; 40 bytes each.
@@ -20,14 +22,17 @@ type memory struct {
 
 // textKey names a text together with everything else that decides what is seen
 // in it.
-func textKey(text, name string, injection, sensitive bool) (sum [sha256.Size]byte) {
+func textKey(text, name string, on []detector.Channel, orders, data bool) (sum [sha256.Size]byte) {
 	h := sha256.New()
-	flags := [2]byte{}
-	if injection {
+	var flags [3]byte
+	if orders {
 		flags[0] = 1
+		for _, c := range on {
+			flags[1] |= 1 << c
+		}
 	}
-	if sensitive {
-		flags[1] = 1
+	if data {
+		flags[2] = 1
 	}
 	h.Write(flags[:])
 	inner := sha256.Sum256([]byte(name))

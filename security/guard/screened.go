@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/custodyhq/custody/security"
+	"github.com/custodyhq/custody/security/guard/detector"
 )
 
 // Screened is a draft that passed the schema and the rules, and not yet the
@@ -45,14 +46,14 @@ func (s Screened) Noted() []Offending { return s.noted }
 // only noted.
 func (g *Guard) Screen(value any, label security.Label, path string, out OutRules, p Pardon) (Screened, []security.Finding, error) {
 	if err := out.check(value); err != nil {
-		return withheld(nil, nil, schemaFinding(path, err))
+		return withheld(nil, nil, out.misfit(path, err))
 	}
-	w := g.walk(security.Withhold, modes{
-		injection: Off,
-		personal:  out.PII.or(Redact),
-		secrets:   out.Secrets.or(Withhold),
-	}, p)
-	w.origins = label.Origins
+	w := g.walk(security.Withhold, out.modes(len(g.config.Links) > 0), p)
+	r, err := g.outbound(&out, w.modes)
+	if err != nil {
+		return withheld(nil, nil, schemaAs(security.Withhold, "guard.settings", path, "The settings of the step's guard cannot be used."))
+	}
+	w.reader, w.channel = r, detector.Model.String()
 	clean := w.value(value, path, "", 0)
 	if w.stopped {
 		return withheld(w.findings, w.texts)
@@ -60,7 +61,7 @@ func (g *Guard) Screen(value any, label security.Label, path string, out OutRule
 	if w.redacted {
 		// Redaction may break a format or a length: such a draft would fail later.
 		if err := out.check(clean); err != nil {
-			return withheld(w.findings, w.texts, schemaFinding(path, err))
+			return withheld(w.findings, w.texts, out.misfit(path, err))
 		}
 	}
 	body, err := encode(clean)
@@ -115,11 +116,17 @@ func withheld(before []security.Finding, texts []Offending, more ...security.Fin
 	return Screened{}, r.Findings, r
 }
 
-func schemaFinding(path string, err error) security.Finding {
-	return security.Finding{
-		Rule: "schema.invalid", Kind: "schema", Action: security.Withhold, Path: path,
-		Why: "The output does not fit the schema of the step: " + err.Error(),
+// misfit is the finding for a draft that does not fit its schema.
+func (r OutRules) misfit(path string, err error) security.Finding {
+	action := security.Withhold
+	if r.ReviseSchema {
+		action = security.Revise
 	}
+	return schemaAs(action, "schema.invalid", path, "The output does not fit the schema of the step: "+err.Error())
+}
+
+func schemaAs(action, rule, path, why string) security.Finding {
+	return security.Finding{Rule: rule, Kind: "schema", Action: action, Path: path, Why: why}
 }
 
 func unreadable(action, path string) security.Finding {

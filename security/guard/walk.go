@@ -15,20 +15,26 @@ import (
 // work would grow with the square of the depth.
 const maxDepth = 100
 
-// modes are what a walk does about each kind, with the defaults filled in.
-type modes struct{ injection, personal, secrets Mode }
+// A reader sees what the rules of one direction see.
+type reader interface {
+	// text is every sight in a string, in the order of their places. The key is
+	// the name of the member that holds it.
+	text(s, key string) []sight
+	// number is every sight in a number.
+	number(s, key string) []sight
+}
 
 // A walk reads one value after another and rebuilds each, redacted.
 type walk struct {
-	g        *Guard
+	reader   reader
 	modes    modes
 	stop     string // the action of a refusal: block or withhold
 	pardon   Pardon
-	origins  security.Origins
-	trusted  bool // the author alone wrote what is read now
-	inert    bool // it cannot carry instructions
-	left     int  // bytes that may still be read
-	worst    int  // the weight of the worst finding
+	channel  string // of what is read now, for people
+	left     int    // bytes that may still be read
+	most     int    // bytes that could be read in all
+	room     int    // findings that may still be kept
+	worst    int    // the weight of the worst finding
 	stopped  bool
 	redacted bool
 	findings []security.Finding
@@ -36,7 +42,7 @@ type walk struct {
 }
 
 func (g *Guard) walk(stop string, m modes, p Pardon) *walk {
-	return &walk{g: g, modes: m, stop: stop, pardon: p, left: g.maxBytes}
+	return &walk{modes: m, stop: stop, pardon: p, left: g.maxBytes, most: g.maxBytes, room: g.maxFindings}
 }
 
 // value returns a copy of v without what is to be redacted. The key is the name
@@ -142,49 +148,58 @@ func escape(name string) string {
 func (w *walk) text(s, path, key string) string {
 	if w.left -= len(s); w.left < 0 {
 		if w.left+len(s) >= 0 {
-			w.refuse("size.too-large", path, fmt.Sprintf("The text is longer than the guard reads, which is %d bytes.", w.g.maxBytes))
+			w.refuse("size.too-large", path, fmt.Sprintf("The text is longer than the guard reads, which is %d bytes.", w.most))
 		}
 		return s
 	}
-	injection := w.modes.injection != Off && !w.trusted && !w.inert
-	sensitive := (w.modes.personal != Off || w.modes.secrets != Off) && !w.trusted
-	if !injection && !sensitive {
-		return s
-	}
-	id := textKey(s, key, injection, sensitive)
-	if w.g.memory.knows(id) {
-		return s
-	}
-	var cut []sight
-	sights := w.g.scan(s, key, injection, sensitive)
+	sights := w.reader.text(s, key)
 	if len(sights) == 0 {
-		w.g.memory.keep(id)
+		return s
 	}
 	before := len(w.findings)
-	for _, n := range sights {
-		if m := w.mode(n); m != Off {
-			w.found(n.finding(path, m.action(w.stop)), s)
-			if m == Redact {
-				cut = append(cut, n)
-			}
+	clean := w.act(sights, s, s, path)
+	// What is left may read differently without what was cut out: <scr‧ipt> has
+	// become a tag. It has no places in the original any more.
+	for n := 0; clean != s && n < maxPasses; n++ {
+		sights = w.reader.text(clean, key)
+		for i := range sights {
+			sights[i].reread = true
 		}
+		left := w.act(sights, clean, s, path)
+		if left == clean {
+			break
+		}
+		if n == maxPasses-1 {
+			w.refuse("value.unredactable", path, "Each redaction of the text shows more that has to be redacted.")
+		}
+		clean = left
 	}
 	w.offends(s, path, before)
-	return w.redact(s, cut)
+	return clean
 }
 
-// mode is what is done about a sight. What is only spoken about is noted.
-func (w *walk) mode(n sight) Mode {
-	switch n.kind {
-	case "personal":
-		return w.modes.personal
-	case "secret":
-		return w.modes.secrets
+// maxPasses is how often a text is read again after something was cut out.
+const maxPasses = 3
+
+// act does about the sights what their modes say, and returns what is left of
+// the text. Original is the text as it came.
+func (w *walk) act(sights []sight, text, original, path string) string {
+	var cut []sight
+	for _, n := range sights {
+		m := w.modes.of(&n)
+		if m == Off || n.reread && m == Note {
+			continue
+		}
+		f := n.finding(path, m.action(w.stop))
+		if n.reread {
+			f.Start, f.End = 0, 0
+		}
+		w.found(f, original)
+		if m == Redact {
+			cut = append(cut, n)
+		}
 	}
-	if n.quoted && w.modes.injection.refuses() {
-		return Note
-	}
-	return w.modes.injection
+	return w.redact(text, cut)
 }
 
 // redact replaces what was seen, which is in the order of its places, by what
@@ -202,7 +217,7 @@ func (w *walk) redact(s string, cut []sight) string {
 		}
 		if n.lo >= done {
 			b.WriteString(s[done:n.lo])
-			b.WriteString("[redacted:" + n.label + "]")
+			b.WriteString(n.instead)
 		}
 		done = n.hi
 	}
@@ -210,35 +225,20 @@ func (w *walk) redact(s string, cut []sight) string {
 	return b.String()
 }
 
-// number looks for personal data that was written as a number, which only the
-// name of its member can tell from any other. A number cannot be redacted
-// without becoming a text, so Redact refuses it.
+// number reads a number. It cannot be redacted without becoming a text, so
+// Redact refuses it.
 func (w *walk) number(s, path, key string) {
-	if w.modes.personal == Off || w.trusted || len(s) < 8 || !personalName(key) {
-		return
-	}
-	for _, n := range w.g.scan(key+": "+s, "", false, true) {
-		if n.kind != "personal" {
+	for _, n := range w.reader.number(s, key) {
+		m := w.modes.of(&n)
+		switch m {
+		case Off:
 			continue
-		}
-		m := w.modes.personal
-		if m == Redact {
+		case Redact:
 			m = Withhold
 		}
 		n.lo, n.hi = 0, 0
 		w.found(n.finding(path, m.action(w.stop)), s)
 	}
-}
-
-// personalName reports whether a member's name says that a number is somebody's.
-func personalName(key string) bool {
-	key = strings.ToLower(key)
-	for _, word := range []string{"card", "credit", "ssn", "social", "tax", "steuer", "phone", "mobile", "telefon", "nhs"} {
-		if strings.Contains(key, word) {
-			return true
-		}
-	}
-	return false
 }
 
 func (w *walk) refuse(rule, path, why string) {
@@ -258,7 +258,7 @@ func (w *walk) add(f security.Finding) {
 	// Beyond the bound only what is worse than all before is kept: otherwise a
 	// hundred small things would hide the one that needs more than a review.
 	worse := weight(f.Action) > w.worst
-	if len(w.findings) < w.g.maxFindings || worse && stops(f.Action) {
+	if len(w.findings) < w.room || worse && stops(f.Action) {
 		w.findings = append(w.findings, f)
 	}
 	w.worst = max(w.worst, weight(f.Action))
@@ -270,7 +270,7 @@ func (w *walk) offends(text, path string, from int) {
 	if len(w.findings) == from {
 		return
 	}
-	o := Offending{Path: path, Channel: channel(w.origins), Text: text}
+	o := Offending{Path: path, Channel: w.channel, Text: text}
 	for i := from; i < len(w.findings); i++ {
 		o.Findings = append(o.Findings, i)
 	}

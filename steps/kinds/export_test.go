@@ -9,6 +9,9 @@ import (
 var (
 	Decode    = decode
 	PlainJSON = plainJSON
+	// Question and VerdictSchema are the rubric as it is asked.
+	Question      = question
+	VerdictSchema = verdictSchema
 )
 
 // PathOf writes a path with one value in it.

@@ -85,7 +85,7 @@ type llmRunner struct{ models *model.Models }
 // Run asks the model once.
 func (r llmRunner) Run(ctx context.Context, call steps.Call) (steps.Draft, error) {
 	s := statementOf(call.Input)
-	p := model.Prompt{System: s.system(), User: s.user(), Key: call.ID.Key, Call: call.ID.Call}
+	p := model.Prompt{System: s.system(call.Feedback, call.Canary), User: s.user(), Key: call.ID.Key, Call: call.ID.Call}
 	if n, ok := call.Input.Value("max_tokens"); ok {
 		limit, whole := n.(int64)
 		if !whole || limit < 1 {

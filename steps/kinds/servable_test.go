@@ -2,6 +2,7 @@ package kinds_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -137,7 +138,11 @@ steps:
 func TestEveryProviderCanJudge(t *testing.T) {
 	t.Parallel()
 	verdict := func(reply string) string {
-		return strings.ReplaceAll(reply, "V", `{\"verdict\":\"pass\",\"reason\":\"r\"}`)
+		said, err := json.Marshal(stepstest.Judgement("pass", "r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.ReplaceAll(reply, "V", strings.Trim(string(said), `"`))
 	}
 	for alias, k := range map[string]struct {
 		reply string
@@ -145,7 +150,7 @@ func TestEveryProviderCanJudge(t *testing.T) {
 	}{
 		"openai":    {verdict(`{"choices":[{"message":{"content":"V"},"finish_reason":"stop"}]}`), true},
 		"fixed":     {verdict(`{"choices":[{"message":{"content":"V"},"finish_reason":"stop"}]}`), false},
-		"anthropic": {`{"type":"message","content":[{"type":"tool_use","name":"custody_verdict","input":{"verdict":"pass","reason":"r"}}],"stop_reason":"tool_use"}`, true},
+		"anthropic": {`{"type":"message","content":[{"type":"tool_use","name":"custody_verdict","input":` + stepstest.Judgement("pass", "r") + `}],"stop_reason":"tool_use"}`, true},
 		"formatted": {verdict(`{"type":"message","content":[{"type":"text","text":"V"}],"stop_reason":"end_turn"}`), false},
 		"ollama":    {verdict(`{"message":{"content":"V"},"done":true,"done_reason":"stop"}`), true},
 	} {

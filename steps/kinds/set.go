@@ -1,6 +1,7 @@
 package kinds
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,6 +19,7 @@ import (
 type Config struct {
 	Models      *model.Models
 	Judge       string // alias of the second model; "" means rules only
+	JudgeTokens int    // of one answer of the judge; 0 means 400
 	Connections map[string]Connection
 	Funcs       []Func
 	Resolver    *net.Resolver    // for connections; nil means the system's
@@ -25,11 +27,14 @@ type Config struct {
 }
 
 func (c Config) validate() error {
+	if c.JudgeTokens < 0 {
+		return fmt.Errorf("judge.max_tokens is %d, and must not be negative", c.JudgeTokens)
+	}
 	if c.Judge != "" && !c.Models.Has(c.Judge) {
 		return fmt.Errorf("judge.model: there is no model %q under models; one of: %s", c.Judge, list(c.Models.Aliases()))
 	}
 	if c.Judge != "" {
-		for _, r := range c.Models.Refuses(c.Judge, judgePrompt(c.Models, c.Judge)) {
+		for _, r := range c.Models.Refuses(c.Judge, judgePrompt(c.Models, c.Judge, cmp.Or(c.JudgeTokens, judgeTokens))) {
 			return fmt.Errorf("judge.model: %q cannot judge: %s", c.Judge, r.Detail)
 		}
 	}
@@ -100,7 +105,7 @@ func New(c Config) (*Set, error) {
 		s.close = append(s.close, r.pool.CloseIdleConnections)
 	}
 	if c.Judge != "" {
-		s.judge = judge{c.Models, c.Judge}
+		s.judge = judge{c.Models, c.Judge, cmp.Or(c.JudgeTokens, judgeTokens)}
 	}
 	return s, nil
 }

@@ -66,8 +66,24 @@ func inline(a guard.Arg) (string, bool) {
 	return "", false
 }
 
-// system is the system part on the wire.
-func (s statement) system() string { return s.text + "\n\n" + dataRule }
+// system is the system part on the wire, with what was wrong with the answer
+// before, and with a mark that no answer repeats.
+func (s statement) system(feedback []string, canary string) string {
+	out := s.text + "\n\n" + dataRule
+	if len(feedback) > 0 {
+		out += "\n\n" + feedbackRule + "\n- " + strings.Join(feedback, "\n- ")
+	}
+	if canary != "" {
+		out += "\n\n" + canaryRule + canary
+	}
+	return out
+}
+
+// canaryRule stands before the mark that tells when the statement is given away.
+const canaryRule = "Mark of this text, which stands for nothing and is never written: "
+
+// feedbackRule stands before what the rules had against the last answer.
+const feedbackRule = `You have answered this before, and checks refused the answer. Do the work again, so that none of this is true of the new answer:`
 
 // user is the one user message on the wire: names and values, in the order of
 // the text. JSON's escaping is the delimiter; < and > are escaped as well, so

@@ -21,7 +21,7 @@ func (q question) answer() (string, error) {
 		return strings.Join(text.pick(3, ""), " "), nil
 	}
 	if q.name == VerdictName {
-		return verdict(q.source)
+		return verdict(q.source, q.schema)
 	}
 	f := filler{text: text, root: q.schema}
 	v, err := f.fill(q.schema, "", 0)
@@ -36,13 +36,33 @@ func (q question) answer() (string, error) {
 // reading, as simple as it looks.
 var betrayed = regexp.MustCompile(`(?i)(ignor|disregard|forget|overrid)\w*\s+(\w+\s+){0,3}(previous|prior|above|earlier|all)\s+(\w+\s+){0,2}(instruction|prompt|rule)|system prompt|as (an|a) (ai|language model),? i (will|have) now|i have been (hacked|pwned)`)
 
-func verdict(source string) (string, error) {
-	v := map[string]string{"verdict": "pass", "reason": "Nothing in the output speaks against it."}
-	if betrayed.MatchString(source) {
-		v = map[string]string{"verdict": "withhold", "reason": "The output carries instructions instead of the work that was asked for."}
+// verdict answers a rubric: every criterion that the schema names is met, or
+// none is.
+func verdict(source string, schema any) (string, error) {
+	v := map[string]any{"verdict": "pass", "reason": "Nothing in the output speaks against it."}
+	bad := betrayed.MatchString(source)
+	if bad {
+		v = map[string]any{"verdict": "withhold", "reason": "The output carries instructions instead of the work that was asked for."}
+	}
+	if named := criteria(schema); len(named) > 0 {
+		said := map[string]bool{}
+		for name := range named {
+			said[name] = !bad
+		}
+		v["criteria"] = said
 	}
 	raw, err := json.Marshal(v)
 	return string(raw), err
+}
+
+// criteria are those that a schema asks to be judged.
+func criteria(schema any) map[string]any {
+	under := func(v any, name string) any {
+		m, _ := v.(map[string]any)
+		return m[name]
+	}
+	named, _ := under(under(under(schema, "properties"), "criteria"), "properties").(map[string]any)
+	return named
 }
 
 // A text is a source, cut into sentences that are weighed once.

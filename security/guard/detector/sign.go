@@ -1,0 +1,53 @@
+package detector
+
+// A Sign is a hard sign: something exact that speaks against a text whatever
+// its words are.
+type Sign uint8
+
+// The signs.
+const (
+	NoSign       Sign = iota
+	ControlMarks      // control marks of chat formats: the text plays another role
+	TagMessage        // a message in tag characters, which nobody sees
+	Invisible         // many invisible characters: text hidden between letters
+	Exfiltration      // an image or link whose address is to be filled in with data
+	Unread            // too much work: a part of the text was not read
+)
+
+var signNames = [...]string{"", "control marks of a chat format", "a message in invisible tag characters", "text hidden by invisible characters", "an address to be filled in with data", "too many layers or pieces to read them all"}
+
+// String says in words what was found.
+func (s Sign) String() string {
+	if int(s) < len(signNames) {
+		return signNames[s]
+	}
+	return ""
+}
+
+const (
+	tagMessage     = 8  // tag characters that make a message
+	invisibleShare = 20 // one invisible character in so many bytes hides something
+	invisibleLeast = 24
+)
+
+// signs holds the hard signs against the text. The levels are weighed on the
+// harmless texts of the development set, where documentation shows control
+// marks.
+func (s *scan) signs() {
+	n := &s.result.Signs
+	if n.Tags >= tagMessage {
+		s.hit(TagMessage, Block, "tags", 0, len(s.text))
+	}
+	if n.Invisible >= invisibleLeast && n.Invisible*invisibleShare >= len(s.text) {
+		s.hit(Invisible, Review, "folded", 0, len(s.text))
+	}
+	if n.Truncated {
+		s.hit(Unread, Review, "plain", 0, len(s.text))
+	}
+	for _, t := range n.Tokens {
+		if t.Kind == "control" {
+			s.hit(ControlMarks, Review, t.Reading, t.Start, t.End)
+			break
+		}
+	}
+}

@@ -1,0 +1,322 @@
+package detector
+
+import "unicode/utf8"
+
+// A part is a word of an entry of the lexicon.
+type part struct {
+	hash   uint64
+	lo, hi int
+	glyphs bool
+}
+
+// split cuts a folded entry into its words as the tokeniser cuts a text.
+func split(text string) []part {
+	var t tokeniser
+	t.lexicon = &Lexicon{stems: newTable(1), glyphs: newTable(1)}
+	t.run([]byte(text), nil)
+	var out []part
+	for _, k := range t.tokens {
+		r, _ := utf8.DecodeRuneInString(text[k.lo:])
+		p := part{hash: k.hash, lo: int(k.lo), hi: int(k.hi), glyphs: classOf(r) == glyph}
+		if n := len(out); p.glyphs && n > 0 && out[n-1].glyphs && out[n-1].hi == p.lo {
+			out[n-1].hi = p.hi
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// Flags of a token.
+const (
+	sentenceStart uint8 = 1 << iota // the first word of a sentence, a line, a quotation
+	quoted                          // between quotation marks or in code marks
+	capitals                        // in capital letters
+	lineStart                       // the first word of a line
+	colon                           // followed by a colon
+	asked                           // in a sentence that ends in a question mark
+	known                           // its concept is fixed: a phrase or glyphs
+)
+
+// A token is a word of a reading, or a run of glyphs with one meaning.
+type token struct {
+	hash    uint64
+	lo, hi  int32 // bytes of the reading
+	width   int32 // room taken since the segment's start, at its end
+	grams   int32 // n-grams emitted up to its end
+	line    int32 // number of its sentence
+	concept uint8
+	stem    uint8 // concept of its longest known beginning
+	flags   uint8
+}
+
+// A tokeniser cuts a segment of a reading into tokens and emits its n-grams on
+// the way, in one pass.
+type tokeniser struct {
+	lexicon *Lexicon
+	tokens  []token
+	grams   []uint32
+	marks   []int32 // tokens before each mark of code: braces, semicolons...
+
+	text     []byte
+	upper    func(int) bool
+	at       int // where the word being read began
+	n        int // its characters
+	hash     uint64
+	stem     uint8
+	inWord   bool
+	start    uint8 // flags for the next token
+	quote    rune
+	quoteAt  int // tokens when the quotation opened
+	sentence int32
+	first    int // first token of the sentence
+	width    int32
+	r1, r2   uint64 // the characters before
+	r3, r4   uint64
+	last     uint64 // hash of the word before
+}
+
+// minStem is the shortest beginning that the lexicon knows, in characters.
+const minStem = 2
+
+// run cuts the text. upper tells of a byte whether it was a capital letter.
+func (t *tokeniser) run(text []byte, upper func(int) bool) {
+	*t = tokeniser{lexicon: t.lexicon, tokens: t.tokens[:0], grams: t.grams[:0], marks: t.marks[:0], text: text, upper: upper, start: sentenceStart | lineStart, r1: ' '}
+	for i := 0; i < len(text); {
+		r, size := rune(text[i]), 1
+		c := other
+		if r < utf8.RuneSelf {
+			c = asciiClass[r]
+		} else {
+			r, size = utf8.DecodeRune(text[i:])
+			c = classOf(r)
+		}
+		if c == glyph {
+			t.endWord(i)
+			i = t.glyphs(i)
+			continue
+		}
+		t.width += width(r)
+		t.gram(r)
+		switch {
+		case c == letter:
+			t.letter(i, r)
+		case c == apostrophe && t.inWord && t.n > 2 && letterAt(text, i+size):
+			// don't: the apostrophe is skipped; l'ordre: it separates.
+		default:
+			t.endWord(i)
+			t.sign(i, r)
+		}
+		i += size
+	}
+	t.endWord(len(text))
+	t.gram(' ')
+	if n := len(t.tokens); n > 0 {
+		t.tokens[n-1].grams = int32(len(t.grams)) //nolint:gosec // a segment is short
+	}
+}
+
+func letterAt(text []byte, i int) bool {
+	if i >= len(text) {
+		return false
+	}
+	r, _ := utf8.DecodeRune(text[i:])
+	return classOf(r) == letter
+}
+
+func (t *tokeniser) letter(i int, r rune) {
+	if !t.inWord {
+		t.inWord, t.at, t.n, t.hash, t.stem = true, i, 0, wordSeed, 0
+	}
+	t.hash = step(t.hash, r)
+	t.n++
+	if t.n >= minStem {
+		if c := t.lexicon.stems.get(mix(t.hash)); c != 0 {
+			t.stem = uint8(c) //nolint:gosec // stems hold concepts only
+		}
+	}
+}
+
+// gram emits the n-grams of three to five characters that end here.
+func (t *tokeniser) gram(r rune) {
+	c := uint64(uint32(r)) //nolint:gosec // a rune's bits
+	if r == '\n' {
+		c = ' '
+	}
+	h3 := (t.r2*0x9E3779B97F4A7C15+t.r1)*0xC2B2AE3D27D4EB4F + c
+	h4 := h3*0x9E3779B97F4A7C15 + t.r3*0x165667B19E3779F9
+	h5 := h4*0x9E3779B97F4A7C15 + t.r4*0x27D4EB2F165667C5
+	t.grams = append(t.grams, bucket(h3), bucket(h4+1), bucket(h5+2))
+	t.r4, t.r3, t.r2, t.r1 = t.r3, t.r2, t.r1, c
+}
+
+// bucket is the weight that an n-gram's hash stands for.
+func bucket(h uint64) uint32 {
+	h ^= h >> 29
+	h *= 0xBF58476D1CE4E5B9
+	return uint32(h >> (64 - gramBits))
+}
+
+func (t *tokeniser) endWord(i int) {
+	if !t.inWord {
+		return
+	}
+	t.inWord = false
+	flags := t.start
+	t.start = 0
+	if t.upper != nil && t.n > 2 && t.upper(t.at) && t.upper(t.at+1) && t.upper(t.at+2) {
+		flags |= capitals
+	}
+	if t.quote != 0 {
+		flags |= quoted
+	}
+	t.grams = append(t.grams, bucket(t.hash+7))
+	if t.last != 0 {
+		t.grams = append(t.grams, bucket(t.last*31+t.hash))
+	}
+	t.last = t.hash
+	t.add(t.at, i, t.hash, t.stem, flags)
+}
+
+func (t *tokeniser) add(lo, hi int, hash uint64, stem, flags uint8) {
+	//nolint:gosec // a segment is short
+	t.tokens = append(t.tokens, token{hash: hash, lo: int32(lo), hi: int32(hi), width: t.width, grams: int32(len(t.grams)), line: t.sentence, stem: stem, flags: flags})
+}
+
+// sign takes a character that is no part of a word.
+func (t *tokeniser) sign(i int, r rune) {
+	switch r {
+	case ' ', ',':
+		return
+	case ':':
+		if n := len(t.tokens); n > 0 && int(t.tokens[n-1].hi) == i {
+			t.tokens[n-1].flags |= colon
+		}
+	case '"', '`', 0x201C, 0x201D, 0x00AB, 0x00BB, 0x300C, 0x300D:
+		t.quotation(r)
+	case '{', '}', ';', '=', '<', '>', '\\', '/', '_', '(', ')':
+		t.marks = append(t.marks, int32(len(t.tokens))) //nolint:gosec // a segment is short
+	}
+	if r == '.' && i+1 < len(t.text) && t.text[i+1] != ' ' && t.text[i+1] != '\n' && t.text[i+1] != '"' {
+		return // a number, a file's name
+	}
+	if !ends(r) {
+		return
+	}
+	t.start |= sentenceStart
+	switch r {
+	case '\n':
+		t.start |= lineStart
+		t.quote = 0
+	case '?', 0x061F:
+		for k := t.first; k < len(t.tokens); k++ {
+			t.tokens[k].flags |= asked
+		}
+	}
+	if t.first < len(t.tokens) {
+		t.sentence++
+		t.first = len(t.tokens)
+	}
+}
+
+// maxQuote is how many tokens a quotation may have before its mark is taken for
+// something else.
+const maxQuote = 60
+
+func (t *tokeniser) quotation(r rune) {
+	if t.quote != 0 && len(t.tokens)-t.quoteAt <= maxQuote {
+		t.quote = 0
+		return
+	}
+	t.quote, t.quoteAt = r, len(t.tokens)
+}
+
+// maxGlyphs is the longest entry that glyphs finds, in characters.
+const maxGlyphs = 16
+
+// glyphs cuts a run of glyphs by the longest entries of the lexicon; what it
+// does not know becomes tokens of two characters.
+func (t *tokeniser) glyphs(i int) int {
+	unknown := 0
+	from := i
+	flush := func(to int) {
+		if unknown > 0 {
+			t.glyph(from, to, 0)
+			unknown = 0
+		}
+	}
+	for i < len(t.text) {
+		r, size := utf8.DecodeRune(t.text[i:])
+		if classOf(r) != glyph {
+			break
+		}
+		if end, c := t.longest(i); c != 0 {
+			flush(i)
+			t.runes(i, end)
+			t.glyph(i, end, c)
+			i = end
+			from = i
+			continue
+		}
+		if unknown == 0 {
+			from = i
+		}
+		t.runes(i, i+size)
+		unknown++
+		i += size
+		if unknown == 2 {
+			flush(i)
+		}
+	}
+	flush(i)
+	return i
+}
+
+// longest finds the longest entry that begins at i.
+func (t *tokeniser) longest(i int) (end int, concept uint8) {
+	h := uint64(wordSeed)
+	for n := 0; n < maxGlyphs && i < len(t.text); n++ {
+		r, size := utf8.DecodeRune(t.text[i:])
+		h = step(h, r)
+		i += size
+		v := t.lexicon.glyphs.get(mix(h))
+		if v&^longer != 0 {
+			end, concept = i, uint8(v&^longer) //nolint:gosec // a concept
+		}
+		if v&longer == 0 {
+			break
+		}
+	}
+	return end, concept
+}
+
+// runes emits the n-grams of one to three characters of glyphs.
+func (t *tokeniser) runes(lo, hi int) {
+	for lo < hi {
+		r, size := utf8.DecodeRune(t.text[lo:])
+		lo += size
+		c := uint64(uint32(r)) //nolint:gosec // a rune's bits
+		t.width += width(r)
+		h2 := t.r1*0xC2B2AE3D27D4EB4F + c
+		h3 := (t.r2*0x9E3779B97F4A7C15+t.r1)*0xC2B2AE3D27D4EB4F + c
+		t.grams = append(t.grams, bucket(c*0x165667B19E3779F9+11), bucket(h2+12), bucket(h3))
+		t.r4, t.r3, t.r2, t.r1 = t.r3, t.r2, t.r1, c
+	}
+}
+
+func (t *tokeniser) glyph(lo, hi int, concept uint8) {
+	h := uint64(wordSeed)
+	for k := lo; k < hi; {
+		r, size := utf8.DecodeRune(t.text[k:])
+		h = step(h, r)
+		k += size
+	}
+	flags := t.start | known
+	t.start = 0
+	if t.quote != 0 {
+		flags |= quoted
+	}
+	t.add(lo, hi, h, 0, flags)
+	t.tokens[len(t.tokens)-1].concept = concept
+	t.last = h
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/custodyhq/custody/security/guard/detector"
+)
+
+// workflow are the kinds of harmless texts that set the thresholds.
+var workflow = map[string]bool{
+	"support": true, "general": true, "document": true, "email": true, "code": true, "llm-docs": true, "roleplay": true, "encoded": true, "multilingual": true, "long-document": true, "security-coding": true,
+}
+
+// goalKinds are the kinds of attacks in the macro recall.
+var goalKinds = []string{"direct", "leak", "jailbreak", "indirect", "indirect-override", "obfuscation", "multilingual"}
+
+// promised are the false positive rates that recall is given at.
+var promised = [3]float64{0.001, 0.01, 0.05}
+
+// score is the highest score of a sample's windows.
+func (m *Model) scoreSample(s *sample) float64 {
+	best := float32(-30)
+	for i := range s.windows {
+		best = max(best, m.score(&s.windows[i]))
+	}
+	return float64(best)
+}
+
+// outOfFold scores every sample by the model that did not see its source.
+func outOfFold(set Settings, all []sample, texts []*Text) []float64 {
+	banned := near(texts)
+	scores := make([]float64, len(all))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for f := range folds {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			var use []int
+			for i, s := range all {
+				if s.text.fold != f && !banned[i][f] {
+					use = append(use, i)
+				}
+			}
+			model := learn(set, all, use, f)
+			for i := range all {
+				if all[i].text.fold == f {
+					scores[i] = model.scoreSample(&all[i])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return scores
+}
+
+// thresholds are the scores that the promised parts of the pool exceed.
+func thresholds(pool []float64) [3]float64 {
+	pool = slices.Clone(pool)
+	slices.SortFunc(pool, func(a, b float64) int {
+		switch {
+		case a > b:
+			return -1
+		case a < b:
+			return 1
+		}
+		return 0
+	})
+	var out [3]float64
+	for i, p := range promised {
+		if len(pool) > 0 {
+			out[i] = pool[int(p*float64(len(pool)))]
+		}
+	}
+	return out
+}
+
+// wilson is the 95 % interval of k of n.
+func wilson(k, n int) (lo, hi float64) {
+	if n == 0 {
+		return 0, 1
+	}
+	const z = 1.959964
+	p, m := float64(k)/float64(n), float64(n)
+	c := (p + z*z/(2*m)) / (1 + z*z/m)
+	d := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
+	return c - d, c + d
+}
+
+// A cell counts texts over each threshold.
+type cell struct {
+	n    int
+	over [3]int
+}
+
+func (c *cell) add(score float64, t [3]float64) {
+	c.n++
+	for i := range t {
+		if score > t[i] {
+			c.over[i]++
+		}
+	}
+}
+
+func (c *cell) rate(i int) float64 { return float64(c.over[i]) / float64(max(1, c.n)) }
+
+// A table is the result of an evaluation.
+type table struct {
+	thresholds                           [3]float64
+	attack, ownAttack, benign, ownBenign map[string]*cell
+	bySource                             map[string]*cell
+}
+
+func tabulate(texts []*Text, scores []float64) *table {
+	var pool []float64
+	for i, t := range texts {
+		if !t.attack() && !t.own() && workflow[t.Kind] {
+			pool = append(pool, scores[i])
+		}
+	}
+	out := &table{thresholds: thresholds(pool), attack: map[string]*cell{}, ownAttack: map[string]*cell{}, benign: map[string]*cell{}, ownBenign: map[string]*cell{}, bySource: map[string]*cell{}}
+	for i, t := range texts {
+		group := out.benign
+		switch {
+		case t.attack() && t.own():
+			group = out.ownAttack
+		case t.attack():
+			group = out.attack
+		case t.own():
+			group = out.ownBenign
+		}
+		count(group, t.Kind, scores[i], out.thresholds)
+		if !t.own() {
+			count(out.bySource, t.Label+" "+t.Kind+" "+t.Source, scores[i], out.thresholds)
+		} else {
+			count(out.bySource, "own "+t.Label+" "+t.Kind+" "+t.Lang, scores[i], out.thresholds)
+		}
+	}
+	return out
+}
+
+func count(group map[string]*cell, kind string, score float64, t [3]float64) {
+	if group[kind] == nil {
+		group[kind] = &cell{}
+	}
+	group[kind].add(score, t)
+}
+
+// macro is the mean recall over the explicit kinds, from third-party texts where
+// there are any.
+func (t *table) macro(i int) float64 {
+	sum, n := 0.0, 0
+	for _, k := range goalKinds {
+		c := t.attack[k]
+		if c == nil {
+			c = t.ownAttack[k]
+		}
+		if c != nil {
+			sum += c.rate(i)
+			n++
+		}
+	}
+	return sum / float64(max(1, n))
+}
+
+// sourceMacro is the mean recall over third-party sources and explicit kinds.
+func (t *table) sourceMacro(i int) float64 {
+	sum, n := 0.0, 0
+	for k, c := range t.bySource {
+		if strings.HasPrefix(k, "attack ") && c.n >= 10 && !strings.HasPrefix(k, "attack exfil") {
+			sum += c.rate(i)
+			n++
+		}
+	}
+	return sum / float64(max(1, n))
+}
+
+func (t *table) write(w io.Writer, sources bool) {
+	fmt.Fprintf(w, "macro recall over the explicit kinds: %.1f %% at 0.1 %%, %.1f %% at 1 %%, %.1f %% at 5 %%   thresholds %.2f sources %.1f %.1f %.1f\n", 100*t.macro(0), 100*t.macro(1), 100*t.macro(2), t.thresholds, 100*t.sourceMacro(0), 100*t.sourceMacro(1), 100*t.sourceMacro(2))
+	for _, g := range []struct {
+		name  string
+		cells map[string]*cell
+	}{{"attacks of held-out sources", t.attack}, {"attacks of held-out own batches", t.ownAttack}, {"harmless texts of held-out sources", t.benign}, {"harmless texts of held-out own batches", t.ownBenign}} {
+		fmt.Fprintf(w, "\n%-40s %6s %8s %22s %8s\n", g.name, "texts", "0.1 %", "1 %", "5 %")
+		writeCells(w, g.cells)
+	}
+	if sources {
+		fmt.Fprintln(w)
+		writeCells(w, t.bySource)
+	}
+}
+
+func writeCells(w io.Writer, cells map[string]*cell) {
+	names := make([]string, 0, len(cells))
+	for k := range cells {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	for _, k := range names {
+		c := cells[k]
+		lo, hi := wilson(c.over[1], c.n)
+		fmt.Fprintf(w, "  %-38.60s %6d %8.1f %8.1f (%4.1f..%5.1f) %8.1f\n", k, c.n, 100*c.rate(0), 100*c.rate(1), 100*lo, 100*hi, 100*c.rate(2))
+	}
+}
+
+// writePromise holds the thresholds that would be shipped against the texts of
+// each fold, set from the other folds: promised and realised false alarms.
+func writePromise(w io.Writer, texts []*Text, scores []float64) {
+	type group struct {
+		name string
+		has  func(*Text) bool
+	}
+	groups := []group{
+		{"workflow, third-party", func(t *Text) bool { return !t.attack() && !t.own() && workflow[t.Kind] }},
+		{"workflow, own", func(t *Text) bool { return !t.attack() && t.own() && workflow[t.Kind] }},
+		{"trigger words", func(t *Text) bool { return !t.attack() && t.Kind == "trigger-words" }},
+		{"harm-adjacent", func(t *Text) bool { return !t.attack() && t.Kind == "harm-adjacent" }},
+		{"security documents", func(t *Text) bool { return !t.attack() && t.Kind == "security-doc" }},
+		{"explicit attacks, third-party", func(t *Text) bool { return t.attack() && !t.own() }},
+		{"explicit attacks, own", func(t *Text) bool { return t.attack() && t.own() }},
+	}
+	counts := make([][3]int, len(groups))
+	for f := range folds {
+		var others []*Text
+		var theirs []float64
+		for i, t := range texts {
+			if t.fold != f {
+				others, theirs = append(others, t), append(theirs, scores[i])
+			}
+		}
+		thresholds := calibrate(others, theirs)
+		for i, t := range texts {
+			if t.fold != f {
+				continue
+			}
+			h := thresholds[channelOf(t)][detector.LengthClass(len(t.Text))]
+			for g := range groups {
+				if groups[g].has(t) {
+					counts[g][0]++
+					counts[g][1] += over(scores[i], h.Block)
+					counts[g][2] += over(scores[i], h.Review)
+				}
+			}
+		}
+	}
+	fmt.Fprintf(w, "\n%-40s %6s %8s %8s\n", "thresholds set without the fold judged", "texts", "block", "review")
+	for g := range groups {
+		n := float64(max(1, counts[g][0])) / 100
+		fmt.Fprintf(w, "  %-38s %6d %8.2f %8.2f\n", groups[g].name, counts[g][0], float64(counts[g][1])/n, float64(counts[g][2])/n)
+	}
+}
+
+func over(score float64, threshold float32) int {
+	if score >= float64(threshold) {
+		return 1
+	}
+	return 0
+}

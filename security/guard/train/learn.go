@@ -1,0 +1,320 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/custodyhq/custody/security/guard/detector"
+)
+
+// Settings are what the learner can be told. The values in use are in
+// settings(); the lab book in docs/prompt-firewall.md says what else was tried.
+type Settings struct {
+	Rounds     int     // each round chooses the windows again
+	Epochs     int     // passes in a round
+	Rate       float64 // of AdaGrad
+	Attack     float64 // weight of all attacks together, of all harmless texts
+	Hard       float64 // weight of a harmless window that scores high
+	HardFrom   float64
+	Balance    float64 // how much a source's size counts: 0 fully, 1 not at all
+	ConceptsP  float64 // part of the visits that see concepts only
+	GramsP     float64 // part of the visits that see n-grams only
+	DropP      float64 // part of the features left out at a visit
+	L2         float64
+	MaxWindows int     // of a harmless text in a round
+	GramScale  float64 // how fast n-grams learn beside concepts
+	Drop       float64 // attacks of noisy sources that score below are left out after the first round
+}
+
+func settings() Settings {
+	return Settings{Rounds: 3, Epochs: 4, Rate: 0.02, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0, L2: 0, MaxWindows: 12, GramScale: 1, Drop: -30}
+}
+
+// A Model is a linear model in training.
+type Model struct {
+	Grams, Concepts []float32
+	Bias            float32
+}
+
+// conceptScale is the value of a concept gram that occurs.
+const conceptScale = detector.ConceptScale
+
+func (m *Model) score(w *window) float32 {
+	return m.Bias + m.gramScore(w) + m.conceptScore(w)
+}
+
+func (m *Model) gramScore(w *window) float32 {
+	var s float32
+	for _, part := range w.grams {
+		for _, x := range part {
+			s += m.Grams[x]
+		}
+	}
+	return float32(s * w.norm)
+}
+
+func (m *Model) conceptScore(w *window) float32 {
+	var s float32
+	for _, part := range w.concepts {
+		for _, x := range part {
+			s += m.Concepts[x]
+		}
+	}
+	return float32(s * conceptScale)
+}
+
+// An example is a window with what the learner should say of it.
+type example struct {
+	w      *window
+	sample int
+	attack bool
+	weight float32
+}
+
+// A learner holds the state of one training.
+type learner struct {
+	set      Settings
+	samples  []sample
+	use      []int     // samples to learn from
+	weight   []float32 // of each sample in use
+	model    *Model
+	gram     []float32 // AdaGrad's sums of squares
+	concept  []float32
+	bias     float32
+	random   *rand.Rand
+	examples []example
+}
+
+// learn trains a model on the samples that use lists. The same input gives the
+// same model: one goroutine, a fixed order, and no fused multiplication.
+func learn(set Settings, all []sample, use []int, seed int) *Model {
+	l := &learner{
+		set: set, samples: all, use: use, random: random("learn", seed),
+		model: &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts)},
+		gram:  filled(detector.Grams, 1e-4), concept: filled(detector.Concepts, 1e-2), bias: 1,
+	}
+	l.weigh()
+	total := set.Rounds * set.Epochs
+	for round := range set.Rounds {
+		l.choose(round)
+		for e := range set.Epochs {
+			l.random.Shuffle(len(l.examples), func(i, j int) { l.examples[i], l.examples[j] = l.examples[j], l.examples[i] })
+			done := float32(round*set.Epochs+e) / float32(total)
+			l.epoch(float32(set.Rate) * (1 - float32(0.9*done)))
+		}
+	}
+	return l.model
+}
+
+func filled(n int, v float32) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = v
+	}
+	return out
+}
+
+// weigh gives every sample a weight so that no source outvotes the others.
+func (l *learner) weigh() {
+	type group struct {
+		source string
+		attack bool
+	}
+	n := map[group]int{}
+	key := func(i int) group { return group{l.samples[i].text.Source, l.samples[i].text.attack()} }
+	for _, i := range l.use {
+		n[key(i)]++
+	}
+	l.weight = make([]float32, len(l.use))
+	var sum [2]float64
+	for k, i := range l.use {
+		l.weight[k] = float32(balance(l.set.Balance, n[key(i)]))
+		sum[side(key(i).attack)] += float64(l.weight[k])
+	}
+	for k, i := range l.use {
+		total := float64(len(l.use))
+		if key(i).attack {
+			total *= l.set.Attack
+		}
+		l.weight[k] = float32(float64(l.weight[k]) * total / sum[side(key(i).attack)])
+	}
+}
+
+// balance is n to the power of minus b, for quarters.
+func balance(b float64, n int) float64 {
+	q := math.Sqrt(math.Sqrt(1 / float64(n)))
+	out := 1.0
+	for range int(4 * b) {
+		out *= q
+	}
+	return out
+}
+
+func side(attack bool) int {
+	if attack {
+		return 1
+	}
+	return 0
+}
+
+// choose picks the windows of a round: of attacks those that may hold the
+// attack, of harmless texts some in the first round and the highest later.
+func (l *learner) choose(round int) {
+	l.examples = l.examples[:0]
+	for k, i := range l.use {
+		s := &l.samples[i]
+		if s.text.attack() {
+			if round > 0 && !s.text.own() && len(s.text.Span) == 0 && !s.text.derived && l.model.scoreSample(s) < l.set.Drop {
+				continue
+			}
+			l.chooseAttack(round, i, s, l.weight[k])
+		} else {
+			l.chooseHarmless(round, i, s, l.weight[k])
+		}
+	}
+}
+
+func (l *learner) chooseAttack(round, i int, s *sample, weight float32) {
+	var in, out []*window
+	anyDecoded := false
+	for k := range s.windows {
+		anyDecoded = anyDecoded || s.windows[k].decoded
+	}
+	for k := range s.windows {
+		w := &s.windows[k]
+		switch {
+		case anyDecoded && s.text.Kind == "obfuscation" && !w.decoded:
+		case len(s.text.Span) != 2 || w.inside > 0:
+			in = append(in, w)
+		case w.inside < 0 && s.text.own():
+			out = append(out, w)
+		}
+	}
+	if len(s.text.Span) != 2 && round > 0 && len(in) >= 3 {
+		l.sort(in)
+		in = in[:max(1, len(in)/3)]
+	}
+	share := weight / float32(math.Sqrt(float64(max(1, len(in)))))
+	for _, w := range in {
+		l.examples = append(l.examples, example{w, i, true, share})
+	}
+	for _, w := range out[:min(len(out), 4)] {
+		l.examples = append(l.examples, example{w, i, false, 0.3})
+	}
+}
+
+func (l *learner) chooseHarmless(round, i int, s *sample, weight float32) {
+	ws := make([]*window, len(s.windows))
+	for k := range s.windows {
+		ws[k] = &s.windows[k]
+	}
+	if len(ws) > l.set.MaxWindows {
+		if round == 0 {
+			l.random.Shuffle(len(ws), func(a, b int) { ws[a], ws[b] = ws[b], ws[a] })
+		} else {
+			l.sort(ws)
+		}
+		ws = ws[:l.set.MaxWindows]
+	}
+	for _, w := range ws {
+		e := example{w, i, false, weight}
+		if round > 0 && float64(l.model.score(w)) > l.set.HardFrom {
+			e.weight *= float32(l.set.Hard)
+		}
+		l.examples = append(l.examples, e)
+	}
+}
+
+// sort orders windows by score, the highest first.
+func (l *learner) sort(ws []*window) {
+	scores := make(map[*window]float32, len(ws))
+	for _, w := range ws {
+		scores[w] = l.model.score(w)
+	}
+	slices.SortStableFunc(ws, func(a, b *window) int {
+		switch {
+		case scores[a] > scores[b]:
+			return -1
+		case scores[a] < scores[b]:
+			return 1
+		}
+		return 0
+	})
+}
+
+func (l *learner) epoch(rate float32) {
+	m := l.model
+	for k := range l.examples {
+		e := &l.examples[k]
+		grams, concepts := true, true
+		switch u := l.random.Float64(); {
+		case u < l.set.ConceptsP:
+			grams = false
+		case u < l.set.ConceptsP+l.set.GramsP:
+			concepts = false
+		}
+		s := m.Bias
+		if grams {
+			s += m.gramScore(e.w)
+		}
+		if concepts {
+			s += m.conceptScore(e.w)
+		}
+		p := sigmoid(s)
+		if e.attack {
+			p--
+		}
+		g := float32(p * e.weight)
+		if g < 1e-4 && g > -1e-4 {
+			continue
+		}
+		if grams {
+			l.update(m.Grams, l.gram, e.w.grams, float32(g*e.w.norm), float32(rate*float32(l.set.GramScale)))
+		}
+		if concepts {
+			l.update(m.Concepts, l.concept, e.w.concepts, float32(g*conceptScale), rate)
+		}
+		l.bias += float32(g * g)
+		m.Bias -= float32(rate*g) / root(l.bias)
+	}
+}
+
+// update is a step of AdaGrad on the weights of some features.
+func (l *learner) update(weights, squares []float32, features [2][]uint16, g, rate float32) {
+	l2 := float32(l.set.L2)
+	for _, part := range features {
+		for _, x := range part {
+			d := g + float32(l2*weights[x])
+			squares[x] += float32(d * d)
+			weights[x] -= float32(rate*d) / root(squares[x])
+		}
+	}
+}
+
+func root(x float32) float32 { return float32(math.Sqrt(float64(x))) }
+
+// sigmoid is the logistic function from additions, products and divisions only:
+// math.Exp gives other last bits on other machines.
+func sigmoid(x float32) float32 {
+	if x > 15 {
+		x = 15
+	}
+	if x < -15 {
+		x = -15
+	}
+	return float32(1 / (1 + exp(-float64(x))))
+}
+
+// exp is e^x by halving and a series.
+func exp(x float64) float64 {
+	y := x / 64
+	s := 1.0
+	for k := 8; k > 0; k-- {
+		s = 1 + float64(y*s)/float64(k)
+	}
+	for range 6 {
+		s = float64(s * s)
+	}
+	return s
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A Text is one line of a development set or of a corpus; doc.go says what the
+// fields mean.
+type Text struct {
+	Text    string `json:"text"`
+	Label   string `json:"label"`
+	Kind    string `json:"kind"`
+	Source  string `json:"source"`
+	License string `json:"license"`
+	ID      string `json:"id"`
+	Channel string `json:"channel"`
+	Lang    string `json:"lang"`
+	Variant string `json:"variant"`
+	Span    []int  `json:"span"`
+
+	fold    int
+	derived bool // made from other texts here
+}
+
+func (t *Text) attack() bool { return t.Label == "attack" }
+
+// own tells whether the project wrote the text.
+func (t *Text) own() bool {
+	return strings.HasPrefix(t.Source, "own/") || strings.HasPrefix(t.Source, "synthetic ")
+}
+
+// load reads one file of texts, packed with gzip or not.
+func load(path string) ([]*Text, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("open texts: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	var r io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		if r, err = gzip.NewReader(f); err != nil {
+			return nil, fmt.Errorf("unpack %s: %w", path, err)
+		}
+	}
+	return parse(path, r)
+}
+
+func parse(path string, r io.Reader) ([]*Text, error) {
+	var out []*Text
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 1<<20), 64<<20)
+	for n := 1; lines.Scan(); n++ {
+		if len(strings.TrimSpace(lines.Text())) == 0 {
+			continue
+		}
+		t := &Text{}
+		if err := json.Unmarshal(lines.Bytes(), t); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+		if err := t.validate(); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+		out = append(out, t)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return out, nil
+}
+
+func (t *Text) validate() error {
+	switch {
+	case t.Text == "":
+		return fmt.Errorf("the field text is empty")
+	case t.Label != "attack" && t.Label != "benign":
+		return fmt.Errorf("the field label is %q: want attack or benign", t.Label)
+	case t.Kind == "" || t.Source == "":
+		return fmt.Errorf("the fields kind and source are needed")
+	case len(t.Span) != 0 && len(t.Span) != 2:
+		return fmt.Errorf("the field span wants two numbers")
+	}
+	return nil
+}
+
+// loadAll reads the development set and every corpus of a folder, in the order
+// of the names, and leaves out what stands twice.
+func loadAll(dev, corpus string) ([]*Text, error) {
+	paths, err := filepath.Glob(filepath.Join(corpus, "*.jsonl"))
+	if err != nil {
+		return nil, fmt.Errorf("list the corpus: %w", err)
+	}
+	slices.Sort(paths)
+	if dev != "" {
+		paths = append([]string{dev}, paths...)
+	}
+	var out []*Text
+	seen := map[string]bool{}
+	for _, p := range paths {
+		texts, err := load(p)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range texts {
+			if key := strings.Join(strings.Fields(strings.ToLower(t.Text)), " "); !seen[key] {
+				seen[key] = true
+				out = append(out, t)
+			}
+		}
+	}
+	return out, nil
+}
