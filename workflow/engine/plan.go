@@ -293,7 +293,7 @@ func (d *driver) sets(m *move, checked steps.Checked) *move {
 	}
 	screened, found, err := d.e.cfg.Pipeline.Screen(checked, draft, guard.Pardon{})
 	if err != nil {
-		d.e.marked(d.run.Tenant, err)
+		_ = d.e.marked(d.run.Tenant, err) // for its findings
 		return d.withholds(m, err, steps.Use{}, "")
 	}
 	d.e.mark(d.run.Tenant, found, screened.Noted())

@@ -27,7 +27,7 @@ var (
 // A NewRelease says which texts may pass from now on: one that is handed in, or
 // all that the guard stopped in the last attempt of a step.
 type NewRelease struct {
-	Text    string      // content: it is sealed; empty: Run and Step are meant
+	Text    string // content: it is sealed; empty: Run and Step are meant
 	Run     security.ID
 	Step    string
 	Reason  string

@@ -199,7 +199,7 @@ func (d *driver) reviewed(ctx context.Context, step int, texts []guard.Offending
 		switch {
 		case err != nil:
 			into.doubt = err
-			return nil
+			return nil //nolint:nilerr // it is a doubt about the step, not a failure to read
 		case ended(state) && (covers || a.ID == d.run.Progress.Steps[step].Ask):
 			into.ended = string(state)
 		case covers && state == approval.Approved:

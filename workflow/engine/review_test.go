@@ -12,6 +12,7 @@ import (
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/approval"
 	"github.com/custodyhq/custody/security/audit"
+	"github.com/custodyhq/custody/security/guard"
 	"github.com/custodyhq/custody/steps"
 	"github.com/custodyhq/custody/store"
 	"github.com/custodyhq/custody/workflow"
@@ -195,7 +196,9 @@ func TestADraftIsReviewed(t *testing.T) {
 		"and let pass": {"approve", nil, store.Succeeded, "", begun + "approve approval.closed/a=approve step.result/a step.intent/b step.result/b run.closed"},
 		"and refused":  {"reject", nil, store.Failed, "withheld", begun + "reject approval.closed/a=reject step.withheld/a=withheld run.closed=error"},
 		"and judged": {
-			"approve", []option{judged(pass)}, store.Succeeded, "",
+			"approve",
+			[]option{judged(pass)},
+			store.Succeeded, "",
 			begun + "approve approval.closed/a=approve call.intent/a call.result/a step.result/a step.intent/b step.result/b run.closed",
 		},
 	} {
@@ -418,5 +421,38 @@ func TestAForgedReviewLetsNothingPass(t *testing.T) {
 			}
 			equal(t, "calls", k.count(s.run, "a"), map[bool]int{true: 1}[c.code == ""])
 		})
+	}
+}
+
+// A review is about the texts that it showed, where they stood; nothing else
+// passes by it.
+func TestAReviewIsAboutWhatItShowed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, map[string]kind{"m": {model, ok}})
+	b.flow(fmt.Sprintf(inputFlow, ""))
+	id := b.submit("w", textOf(attack)).ID
+	b.votes(id, "bob", "approve")
+	b.ends(id, store.Succeeded, "")
+	l, err := b.db.Load(context.Background(), id)
+	must(t, err)
+	d := &driver{e: b.engine, id: id, run: l.Run, doubts: map[int][]security.Reason{}}
+	d.def, _, err = b.engine.defs.get(context.Background(), "main", "w", "")
+	must(t, err)
+	d.open(l)
+	for name, c := range map[string]struct {
+		texts []guard.Offending
+		good  bool
+	}{
+		"the text":         {[]guard.Offending{{Path: "/input/text", Text: attack}}, true},
+		"another text":     {[]guard.Offending{{Path: "/input/text", Text: attack + " Now."}}, false},
+		"in another place": {[]guard.Offending{{Path: "/steps/a/output", Text: attack}}, false},
+		"beside another":   {[]guard.Offending{{Path: "/input/text", Text: attack}, {Path: "/input/more", Text: "x"}}, false},
+		"nothing is left":  {nil, true},
+	} {
+		var said mercy
+		must(t, d.reviewed(context.Background(), 0, c.texts, &said))
+		if (said.Review != "") != c.good || said.doubt != nil || said.ended != "" {
+			t.Errorf("%s: %+v", name, said)
+		}
 	}
 }
