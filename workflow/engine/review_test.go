@@ -456,3 +456,27 @@ func TestAReviewIsAboutWhatItShowed(t *testing.T) {
 		}
 	}
 }
+
+// A run may ask the judge only so often; what would need one question more is
+// withheld, and every answer says by which rubric it was given.
+func TestARunAsksTheJudgeOnlySoOften(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	b := setup(t, map[string]kind{"m": {model, ok}}, judged(func(context.Context, steps.JudgeCall) (steps.JudgeAnswer, error) {
+		asked.Add(1)
+		return steps.JudgeAnswer{Pass: true, Rubric: "output/1"}, nil
+	}), func(_ *store.Config, _ *Config, p *steps.Config) { p.JudgeCalls = 2 })
+	b.flow("steps:\n  - {id: a, uses: m}\n  - {id: b, uses: m}\n  - {id: c, uses: m}\n")
+	id := b.run()
+	r := b.ends(id, store.Failed, "withheld")
+	equal(t, "step", r.Reason.Step, "c")
+	equal(t, "questions", asked.Load(), 2)
+	equal(t, "questions in the row", r.Progress.Judged, 2)
+	all, _, err := b.db.Entries(context.Background(), "main", store.EntryFilter{Stream: id, Action: string(audit.CallResult), Limit: 9})
+	must(t, err)
+	for _, e := range all {
+		if body, err := audit.ParseBody(e.Body); err != nil || body.Rubric != "output/1" {
+			t.Errorf("%s %v", e.Body, err)
+		}
+	}
+}
