@@ -129,16 +129,10 @@ func reserved(d string) bool {
 			return true
 		}
 	}
-	return isExample(d)
-}
-
-// isExample knows example.de and the like, which are reserved by custom.
-func isExample(d string) bool {
-	label := d[:strings.IndexByte(d+".", '.')]
-	rest := d
-	for strings.Count(rest, ".") > 2 {
-		rest = rest[strings.IndexByte(rest, '.')+1:]
-		label = rest[:strings.IndexByte(rest, '.')]
+	for label := range strings.SplitSeq(d, ".") {
+		if strings.EqualFold(label, "example") { // example.de and the like are by custom
+			return true
+		}
 	}
-	return strings.EqualFold(label, "example")
+	return false
 }

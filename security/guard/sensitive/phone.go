@@ -44,8 +44,8 @@ type digitsOfPhone struct {
 	ends [24]int // ends[n] is the end after n digits if a row ends there, or 0
 }
 
-// phoneAt reads rows of digits with at most one sign and one blank between them,
-// as telephone numbers are written. A zero in brackets is not dialled from abroad
+// phoneAt reads rows of digits with at most three signs between them, as telephone
+// numbers are written: ") ", " / ". A zero in brackets is not dialled from abroad
 // and left out where there was something before it.
 func phoneAt(t string, i int) (p digitsOfPhone) {
 	for i < len(t) && p.n < 16 {
@@ -62,8 +62,7 @@ func phoneAt(t string, i int) (p digitsOfPhone) {
 		case strings.HasPrefix(t[i:], "(0)") && p.n > 0:
 			i += 3
 		case strings.IndexByte(" -./()", t[i]) >= 0:
-			i++
-			if i < len(t) && (t[i] == ' ' || t[i] == '(') && t[i-1] != t[i] && !strings.HasPrefix(t[i:], "(0)") {
+			for n := 0; n < 3 && i < len(t) && strings.IndexByte(" -./()", t[i]) >= 0 && !strings.HasPrefix(t[i:], "(0)"); n++ {
 				i++
 			}
 			if i >= len(t) || !isDigit(t[i]) && !strings.HasPrefix(t[i:], "(0)") {
@@ -144,6 +143,14 @@ var kindHome = func() (rows [len(homePlans)]int) {
 		rows[i] = kindNamed(p.country + "-phone")
 	}
 	return rows
+}()
+
+// homeKinds is all of them.
+var homeKinds = func() (s Set) {
+	for _, row := range kindHome {
+		s.bits[row/64] |= 1 << (row % 64)
+	}
+	return s
 }()
 
 // homePhone finds a number as a chosen country writes it, beside a word that says

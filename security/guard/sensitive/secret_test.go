@@ -57,6 +57,11 @@ func made(r *rand.Rand, row tokenRow) string {
 		}
 	case "terraform-token":
 		return an(14) + ".atlasv1." + an(67)
+	case "1password-token":
+		if row.prefix == "A3-" {
+			c := func(n int) string { return lot(r, alnumChars[:36], n) }
+			return "A3-" + c(6) + "-" + c(11) + "-" + c(5) + "-" + c(5) + "-" + c(5)
+		}
 	case "salesforce-token":
 		return "00D" + an(12) + "!" + an(96)
 	case "firebase-key":
@@ -154,7 +159,7 @@ func TestSecretsWithoutAPrefixAreFoundAndTheirTwinsAreNot(t *testing.T) {
 			[]string{"machine learning password policy", "machine a.eu login b", "machine a.eu login b password <secret>"},
 		},
 		"password": {
-			[]string{`password = "hunter2!hunter2"`, "Passwort: Xk9$mmQ2pp", "pwd=gT5-xY7pq;", "<password>hunter2!x</password>", "The password is Xk9$mmQ2pp.", `{"db_pass": "gT5xY7pq"}`, "密码：Xk9$mmQ2pp"[:6] + ": Xk9$mmQ2pp", "Server=db;User Id=app;Password=s3cr3t-Xyz9;", "DB_PASSWORD=gT5xY7pqRR"},
+			[]string{`password = "hunter2!hunter2"`, "Passwort: Xk9$mmQ2pp", "pwd=gT5-xY7pq;", "<password>hunter2!x</password>", "The password is Xk9$mmQ2pp.", `{"db_pass": "gT5xY7pq"}`, "密码：Xk9$mmQ2pp"[:6] + ": Xk9$mmQ2pp", "Server=db;User Id=app;Password=s3cr3t-Xyz9;", "DB_PASSWORD=gT5xY7pqRR", "pwd: s3cr3t!", "password: 48151623"},
 			[]string{"The password must have eight characters.", "password: required", "password=${DB_PASSWORD}", "password = os.environ[\"PASSWORD\"]", "password=args.password", "password: ********", "password: string", "compass: north1234", "password = getpass()", "<password>", "The password is not stored.", "password = <your password here1>", "password: your_password1", "password=settings.DB_PASSWORD1"},
 		},
 		"key": {
