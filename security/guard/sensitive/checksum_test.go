@@ -140,8 +140,16 @@ func TestDatesExist(t *testing.T) {
 		day, month, year int
 		leap, want       bool
 	}{
-		{29, 2, 2000, true, true}, {29, 2, 1900, true, false}, {29, 2, 2023, true, false}, {29, 2, 0, false, true}, {30, 2, 0, false, false},
-		{31, 4, 0, false, false}, {31, 12, 0, false, true}, {0, 1, 0, false, false}, {1, 13, 0, false, false}, {1, 0, 0, false, false},
+		{29, 2, 2000, true, true},
+		{29, 2, 1900, true, false},
+		{29, 2, 2023, true, false},
+		{29, 2, 0, false, true},
+		{30, 2, 0, false, false},
+		{31, 4, 0, false, false},
+		{31, 12, 0, false, true},
+		{0, 1, 0, false, false},
+		{1, 13, 0, false, false},
+		{1, 0, 0, false, false},
 	} {
 		if got := date(c.day, c.month, c.year, c.leap); got != c.want {
 			t.Errorf("date(%d, %d, %d, %v) = %v", c.day, c.month, c.year, c.leap, got)

@@ -15,16 +15,55 @@ type valueName struct {
 }
 
 var valueNames = [...]valueName{
-	{"password", true, false}, {"passwd", true, false}, {"pwd", true, false}, {"pass", true, true}, {"pw", true, true},
-	{"passwort", true, false}, {"kennwort", true, false}, {"passphrase", true, false}, {"passcode", true, false}, {"wachtwoord", true, false},
-	{"motdepasse", true, false}, {"contraseña", true, false}, {"contrasena", true, false}, {"senha", true, true}, {"haslo", true, true},
-	{"hasło", true, true}, {"parola", true, true}, {"sifre", true, true}, {"şifre", true, false}, {"пароль", true, false},
-	{"密码", true, false}, {"密碼", true, false}, {"パスワード", true, false}, {"비밀번호", true, false},
-	{"secret", false, false}, {"apikey", false, false}, {"token", false, false}, {"accesskey", false, false}, {"secretkey", false, false},
-	{"privatekey", false, false}, {"authkey", false, false}, {"credential", false, false}, {"credentials", false, false}, {"accountkey", false, false},
-	{"bearer", false, true}, {"authorization", false, true}, {"signingkey", false, false}, {"encryptionkey", false, false}, {"masterkey", false, false},
-	{"servicekey", false, false}, {"sessionkey", false, false}, {"deploykey", false, false}, {"licensekey", false, false}, {"subscriptionkey", false, false},
-	{"sig", false, true}, {"auth", false, true}, {"secretaccesskey", false, false}, {"schlüssel", false, false}, {"密钥", false, false},
+	{"password", true, false},
+	{"passwd", true, false},
+	{"pwd", true, false},
+	{"pass", true, true},
+	{"pw", true, true},
+	{"passwort", true, false},
+	{"kennwort", true, false},
+	{"passphrase", true, false},
+	{"passcode", true, false},
+	{"wachtwoord", true, false},
+	{"motdepasse", true, false},
+	{"contraseña", true, false},
+	{"contrasena", true, false},
+	{"senha", true, true},
+	{"haslo", true, true},
+	{"hasło", true, true},
+	{"parola", true, true},
+	{"sifre", true, true},
+	{"şifre", true, false},
+	{"пароль", true, false},
+	{"密码", true, false},
+	{"密碼", true, false},
+	{"パスワード", true, false},
+	{"비밀번호", true, false},
+	{"secret", false, false},
+	{"apikey", false, false},
+	{"token", false, false},
+	{"accesskey", false, false},
+	{"secretkey", false, false},
+	{"privatekey", false, false},
+	{"authkey", false, false},
+	{"credential", false, false},
+	{"credentials", false, false},
+	{"accountkey", false, false},
+	{"bearer", false, true},
+	{"authorization", false, true},
+	{"signingkey", false, false},
+	{"encryptionkey", false, false},
+	{"masterkey", false, false},
+	{"servicekey", false, false},
+	{"sessionkey", false, false},
+	{"deploykey", false, false},
+	{"licensekey", false, false},
+	{"subscriptionkey", false, false},
+	{"sig", false, true},
+	{"auth", false, true},
+	{"secretaccesskey", false, false},
+	{"schlüssel", false, false},
+	{"密钥", false, false},
 }
 
 // namesByEnd holds the names by their last byte: most signs are passed over by
@@ -224,7 +263,7 @@ func (s *scan) whole() {
 		return
 	}
 	name := nameBefore(s.name, len(s.name))
-	if name == nil || strings.IndexAny(s.t, " \t\r\n") >= 0 {
+	if name == nil || strings.ContainsAny(s.t, " \t\r\n") {
 		return
 	}
 	s.judge(name, 0, len(s.t), true)
