@@ -64,8 +64,8 @@ func TestOtherDigitsAndInvisibleCharactersHideNothing(t *testing.T) {
 // one finds it all the same.
 func TestBothReadingsCount(t *testing.T) {
 	t.Parallel()
-	got := places(t, "4111111111111111\u200b7 and 3782\u200b822463\u200b10005", "", Options{})
-	if diff := cmp.Diff([]string{"card 4111111111111111", "card 3782\u200b822463\u200b10005"}, got); diff != "" {
+	got := places(t, "4111111111111111\u200b7 and ann@northwind.eu, 3782\u200b822463\u200b10005", "", Options{})
+	if diff := cmp.Diff([]string{"card 4111111111111111", "email ann@northwind.eu", "card 3782\u200b822463\u200b10005"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -124,6 +124,9 @@ func twins(row tokenRow, token string) []string {
 	}
 	if row.kind != "jwt" && row.kind != "private-key" && row.kind != "terraform-token" {
 		out = append(out, token[:len(row.prefix)+row.min/2], "word"+token)
+		if row.abc == lowHex {
+			out = append(out, token+"g")
+		}
 	}
 	return out
 }
@@ -164,11 +167,11 @@ func TestSecretsWithoutAPrefixAreFoundAndTheirTwinsAreNot(t *testing.T) {
 		},
 		"key": {
 			[]string{`"api_key": "` + random + `"`, "client_secret=" + random, "X-Api-Key: " + random[:24], "api key: " + random[:20], "accessToken: '" + random + "'", "https://a.eu/x?token=" + random + "&y=1", "//registry.northwind.eu/:_authToken=" + random},
-			[]string{`"api_key": "your-api-key-here"`, "token: string", `secret_key = os.environ["KEY"]`, "token = request.headers.get('X1')", "max_tokens: 4096", "api_key: ${API_KEY}", "token: xxxxxxxxxxxxxxxxxxxxxx", "tokens: aB3dE5fG7hJ9kL1mN2pQ", "secret: the meeting is at ten", "token: 123456789012345678901234", "api_key=config.api_key_2_for_tests"},
+			[]string{`"api_key": "your-api-key-here"`, "token: string", `secret_key = os.environ["KEY"]`, "token = request.headers.get('X1')", "max_tokens: 4096", "api_key: ${API_KEY}", "token: xxxxxxxxxxxxxxxxxxxxxx", "tokens: aB3dE5fG7hJ9kL1mN2pQ", "secret: the meeting is at ten", "token: 123456789012345678901234", "api_key=config.api_key_2_for_tests", "secret: productionserver20"},
 		},
 		"aws-key":            {[]string{"aws_secret_access_key = " + random, `"SecretAccessKey": "` + random + `"`, "AWS_SECRET_ACCESS_KEY=" + random}, []string{"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "AKIAIOSFODNN7" + "EXAMPLE", "aws_secret_access_key = "}},
 		"azure-key":          {[]string{"AccountKey=" + random + random + "aB3dE5==;", "SharedAccessKey=" + random + "aB3=", strings.Repeat(random, 2)[:52] + "JQQJ99" + strings.Repeat(random, 2)[:26]}, []string{"AccountKey=...", "AccountKey=<key>;", "SharedAccessKeyName=RootManageSharedAccessKey"}},
-		"azure-secret":       {[]string{"abC8Q~" + random[:34], "x.y7Q~" + random[:34], "secret " + "a_B8Q~" + random[:31]}, []string{"abC8Q~" + random[:20], "abCxQ~" + random[:34], "8Q~" + random[:34]}},
+		"azure-secret":       {[]string{"abC8Q~" + random[:34], "x.y7Q~" + random[:34], "secret " + "a_B8Q~" + random[:31]}, []string{"abC8Q~" + random[:20], "abCxQ~" + random[:34], "abC8X~" + random[:34], "8Q~" + random[:34]}},
 		"azure-devops-token": {[]string{strings.Repeat(random, 2)[:76] + "AZDO" + random[:4], "pat " + strings.Repeat(random, 2)[1:77] + "AZDO" + random[:4], "=" + strings.Repeat(random, 2)[2:78] + "AZDO" + random[:4]}, []string{strings.Repeat(random, 2)[:75] + "AZDO" + random[:4], strings.Repeat("x", 76) + "AZDO" + random[:4], random}},
 		"azure-sas":          {[]string{"https://a.eu/b?sv=2024-01-01&sig=" + random + "aB3%3D", "?sig=" + random[:20] + "%2F" + random[:22] + "%3D&x=1", "sig=" + random + "aB3="}, []string{"?sig=abc", "sig: " + random, "&sig=" + strings.Repeat("x", 43) + "%3D"}},
 		"discord-token":      {[]string{base64.RawStdEncoding.EncodeToString([]byte("1089234567890123456"))[:25] + "x"}, nil},
