@@ -64,10 +64,25 @@ func (s *search) drop(rule string, i, j int, why, instead string) {
 func (s *search) control(i, n int) int {
 	if n := sequence(s.text[i:]); n > 0 {
 		s.drop(TextANSI, i, i+n, "The output contains a control sequence for terminals.", "")
+		s.hyperlink(i, n)
 		return n
 	}
 	s.drop(TextControl, i, i+n, "The output contains a control character.", "")
 	return n
+}
+
+// hyperlink judges the link of a control sequence that makes one: OSC 8, whose
+// address follows the second semicolon. It leaves with the sequence only if that
+// is removed, so it is a finding of its own.
+func (s *search) hyperlink(i, n int) {
+	parts := strings.SplitN(s.text[i:i+n], ";", 3)
+	if len(parts) < 3 || !strings.HasSuffix(parts[0], "8") || s.off["link"] {
+		return
+	}
+	to := strings.TrimRight(parts[2], "\x1b\\\x07\u009c")
+	if rule := s.judge(resolve(to), false); to != "" && rule != "" {
+		s.drop(rule, i, i+n, explain(rule), "")
+	}
 }
 
 // sequence measures the control sequence of a terminal at the beginning of t

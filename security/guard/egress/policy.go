@@ -53,7 +53,7 @@ type Policy struct {
 type Limits struct {
 	Query int // bytes of query and fragment; 0 means 200
 	Path  int // bytes of path; 0 means 300
-	Run   int // characters in a row, without a separator, that look random; 0 means 24
+	Run   int // characters in a row, without a separator, that are no word; 0 means 40
 }
 
 // A WordList is a named list of words and phrases.

@@ -79,6 +79,12 @@ type search struct {
 	*Rules
 	text  string
 	found []Finding
+
+	clean string // the text without what is hidden in it
+	cuts  []cut
+	code  []span // of the clean text: what is code in Markdown
+	done  []span // of the clean text: links that were judged
+	skip  walk
 }
 
 func (s *search) begin(r *Rules, text string) {
@@ -87,7 +93,17 @@ func (s *search) begin(r *Rules, text string) {
 
 func (s *search) run() {
 	s.hidden()
+	s.tidy()
+	s.markdown()
+	s.markup()
+	if !s.off["link"] {
+		s.skip = walkOf(s.done)
+		s.addresses()
+	}
 }
+
+// passed is the end of the link that was judged at a place: 0 if none was.
+func (s *search) passed(at int) int { return s.skip.end(at) }
 
 // findings are in order, and without those of links and images that stand inside
 // of another one: an image may be a link and an address at once.
