@@ -41,7 +41,7 @@ func With(l *Lexicon, encoded []byte) (*Detector, error) {
 		return nil, err
 	}
 	if w.Concepts != l.ConceptsSum() {
-		return nil, errors.New("weights: trained with another list of concepts; train again")
+		return nil, errors.New("weights: trained with another list of concepts or patterns; train again")
 	}
 	d := &Detector{lexicon: l, weights: w, version: version(encoded)}
 	d.pool.New = func() any { return newScan(d) }
@@ -51,11 +51,15 @@ func With(l *Lexicon, encoded []byte) (*Detector, error) {
 // Version names the weights: a format and their SHA-256.
 func (d *Detector) Version() string { return d.version }
 
-// ConceptsSum is the SHA-256 of the list of concepts.
+// ConceptsSum is the SHA-256 of the lists of concepts and of patterns: what the
+// weights are bound to.
 func (l *Lexicon) ConceptsSum() [sha256.Size]byte {
-	names := make([]string, len(l.Concepts))
-	for i, c := range l.Concepts {
-		names[i] = c.Name
+	var names []string
+	for _, c := range l.Concepts {
+		names = append(names, c.Name)
+	}
+	for _, p := range l.Patterns {
+		names = append(names, p.Means)
 	}
 	return sha256.Sum256([]byte(strings.Join(names, "\n")))
 }
@@ -72,7 +76,8 @@ func (d *Detector) Threshold(ch Channel, bytes int) Threshold {
 	if ch >= channels {
 		ch = Unknown
 	}
-	return d.weights.Thresholds[ch][LengthClass(bytes)]
+	t, more := d.weights.Thresholds[ch][LengthClass(bytes)], Length(bytes)
+	return Threshold{Review: t.Review + more, Block: t.Block + more}
 }
 
 // A scan is the state of one Scan: buffers and the worst place so far.
@@ -81,6 +86,8 @@ type scan struct {
 	scanner   reading.Scanner
 	extractor *Extractor
 	see       func(*reading.Reading) bool
+	upper     func(int) bool // of current
+	current   *reading.Reading
 
 	text      string
 	threshold Threshold
@@ -94,13 +101,14 @@ type scan struct {
 
 // A sum is what a chunk's features add up to.
 type sum struct {
-	grams, concepts int32
-	count           int
+	grams, concepts, rows int32
+	count                 int
 }
 
 func newScan(d *Detector) *scan {
 	s := &scan{detector: d, extractor: NewExtractor(d.lexicon)}
 	s.see = s.reading
+	s.upper = func(i int) bool { return s.current.Upper(i) }
 	return s
 }
 
@@ -112,7 +120,7 @@ func (s *scan) run(text string, ch Channel) Result {
 	s.signs()
 	s.result.Signs.Tokens = nil
 	out := s.result
-	s.text, s.result = "", Result{}
+	s.text, s.result, s.current = "", Result{}, nil
 	if !math.IsInf(float64(s.best), -1) {
 		out.Points = float64(s.best)
 		out.Score = s.threshold.score(s.best)
@@ -140,8 +148,8 @@ func (t Threshold) score(points float32) float64 {
 
 // reading scores one reading of the text.
 func (s *scan) reading(r *reading.Reading) bool {
-	s.bestLo = -1
-	s.extractor.Open(r.Text, r.Upper)
+	s.bestLo, s.current = -1, r
+	s.extractor.Open(r.Text, s.upper)
 	for s.extractor.Next() {
 		s.segment(r)
 	}
@@ -183,6 +191,9 @@ func (w *Weights) sum(e *Extractor, c *Chunk) sum {
 	for _, x := range e.Concepts[c.ConceptLo:c.ConceptHi] {
 		out.concepts += int32(w.Concept[x&(Concepts-1)])
 	}
+	for _, x := range e.Rows[c.RowLo:c.RowHi] {
+		out.rows += int32(w.Row[x])
+	}
 	return out
 }
 
@@ -192,9 +203,10 @@ func (w *Weights) points(chunks []sum) float32 {
 	for _, c := range chunks {
 		t.grams += c.grams
 		t.concepts += c.concepts
+		t.rows += c.rows
 		t.count += c.count
 	}
-	return w.Bias + float32(float32(t.grams)*w.GramStep*Norm(t.count)) + float32(float32(t.concepts)*w.ConceptStep)
+	return w.Bias + float32(float32(t.grams)*w.GramStep*Norm(t.count)) + float32(float32(t.concepts)*w.ConceptStep) + float32(float32(t.rows)*w.RowStep)
 }
 
 // place takes note of a window.

@@ -34,7 +34,7 @@ type Contribution struct {
 	// What says it in words: "ignore … earlier … instructions", "the word
 	// "prompt"".
 	What string
-	// Kind is "concept", "combination", "wording" or "form".
+	// Kind is "pattern", "concept", "combination", "wording" or "form".
 	Kind   string
 	Points float64
 }
@@ -85,6 +85,9 @@ func (s *scan) contributions(i, j int) []Contribution {
 			what := s.name(e.Features[n])
 			sums[what] += float64(w.Concept[e.Concepts[n]]) * float64(w.ConceptStep)
 		}
+		for _, row := range e.Rows[c.RowLo:c.RowHi] {
+			sums[s.row(row)] += float64(w.Row[row]) * float64(w.RowStep)
+		}
 		from := c.GramLo
 		for t := c.firstToken; t < c.afterToken; t++ {
 			what := Contribution{What: s.word(int(t)), Kind: "wording"}
@@ -104,6 +107,15 @@ func (s *scan) contributions(i, j int) []Contribution {
 		return cmp.Or(cmp.Compare(max(b.Points, -b.Points), max(a.Points, -a.Points)), strings.Compare(a.What, b.What))
 	})
 	return out
+}
+
+// row says in words what a pattern is.
+func (s *scan) row(weight uint16) Contribution {
+	c := Contribution{What: s.detector.lexicon.Patterns[weight/2].Means, Kind: "pattern"}
+	if weight%2 == 1 {
+		c.What += " (quoted or spoken about)"
+	}
+	return c
 }
 
 // word is a token as it reads.
@@ -128,10 +140,6 @@ func (s *scan) name(f Feature) Contribution {
 		return Contribution{What: label(f.A) + ", in a question", Kind: "concept"}
 	case Negated:
 		return Contribution{What: "not … " + label(f.A), Kind: "combination"}
-	case Next:
-		return Contribution{What: fmt.Sprintf("%s, then %q", label(f.A), s.word(int(f.Token))), Kind: "combination"}
-	case Before:
-		return Contribution{What: fmt.Sprintf("%q, then %s", s.word(int(f.Token)-1), label(f.A)), Kind: "combination"}
 	case Near:
 		return Contribution{What: label(f.A) + " " + label(f.B), Kind: "combination"}
 	case Far:
@@ -140,8 +148,6 @@ func (s *scan) name(f Feature) Contribution {
 		return Contribution{What: label(f.A) + " … (next sentence) " + label(f.B), Kind: "combination"}
 	case Order:
 		return Contribution{What: "a sentence that begins: " + label(f.A) + " … " + label(f.B), Kind: "combination"}
-	case Triple:
-		return Contribution{What: label(f.A) + " … " + label(f.B) + " … " + label(f.C), Kind: "combination"}
 	case Label:
 		return Contribution{What: fmt.Sprintf("a line that begins: %s:", s.word(int(f.Token))), Kind: "form"}
 	}

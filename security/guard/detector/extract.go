@@ -1,6 +1,9 @@
 package detector
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 const (
 	gramBits    = 16 // weights for n-grams of characters and words
@@ -21,8 +24,8 @@ const (
 // An Origin says what a concept feature is.
 type Origin uint8
 
-// The kinds of concept features. A pair and a triple are concepts in this order
-// within a few words.
+// The kinds of concept features. A pair is two concepts in this order within a
+// few words.
 const (
 	Alone    Origin = iota + 1 // the concept occurs
 	Start                      // it begins a sentence
@@ -43,9 +46,9 @@ const (
 
 // A Feature names a concept feature for explanations.
 type Feature struct {
-	Origin  Origin
-	A, B, C uint8 // concepts, or a degree
-	Token   int32 // the last token of it
+	Origin Origin
+	A, B   uint8 // concepts, or a degree
+	Token  int32 // the last token of it
 }
 
 // A Chunk is half a window with its features: ranges of Extractor.Grams and
@@ -54,6 +57,7 @@ type Chunk struct {
 	Lo, Hi                 int // bytes of the reading
 	GramLo, GramHi         int32
 	ConceptLo, ConceptHi   int32
+	RowLo, RowHi           int32
 	firstToken, afterToken int32
 }
 
@@ -66,6 +70,7 @@ type Extractor struct {
 	Grams    []uint32 // n-grams; one that occurs twice stands twice
 	Concepts []uint32 // concept grams; once per chunk
 	Features []Feature
+	Rows     []uint16 // patterns; once per chunk
 
 	cutter   tokeniser
 	text     []byte
@@ -78,6 +83,7 @@ type Extractor struct {
 	epoch    uint64
 	negative int
 	recent   []int32 // the last concept tokens
+	found    []match
 }
 
 // NewExtractor makes an Extractor over a lexicon.
@@ -134,9 +140,11 @@ func (e *Extractor) segmentEnd() int {
 // fill turns the tokens of a segment into chunks of features.
 func (e *Extractor) fill() {
 	e.Grams = e.cutter.grams
-	e.Concepts, e.Features, e.Chunks, e.recent = e.Concepts[:0], e.Features[:0], e.Chunks[:0], e.recent[:0]
+	e.Concepts, e.Features, e.Rows, e.Chunks, e.recent = e.Concepts[:0], e.Features[:0], e.Rows[:0], e.Chunks[:0], e.recent[:0]
 	e.negative = -100
 	e.conceive()
+	e.match()
+	found := e.found
 	tokens := e.cutter.tokens
 	var c Chunk
 	c.Lo = e.base
@@ -155,13 +163,27 @@ func (e *Extractor) fill() {
 		}
 		e.degree(Marks, mark)
 		marks = marks[mark:]
+		found = e.rows(found, c.afterToken)
+		c.RowHi = int32(len(e.Rows)) //nolint:gosec // a segment is short
 		c.Hi = e.base + int(tokens[i].hi)
 		c.GramHi, c.ConceptHi = tokens[i].grams, int32(len(e.Concepts)) //nolint:gosec // a segment is short
 		e.Chunks = append(e.Chunks, c)
-		c = Chunk{Lo: c.Hi, GramLo: c.GramHi, ConceptLo: c.ConceptHi, firstToken: c.afterToken}
+		c = Chunk{Lo: c.Hi, GramLo: c.GramHi, ConceptLo: c.ConceptHi, RowLo: c.RowHi, firstToken: c.afterToken}
 		from = tokens[i].width
 		e.epoch++
 	}
+}
+
+// rows emits the patterns that end before a token and returns the others.
+func (e *Extractor) rows(found []match, before int32) []match {
+	from := len(e.Rows)
+	for len(found) > 0 && found[0].last < before {
+		if w := e.weightOf(found[0]); !slices.Contains(e.Rows[from:], w) {
+			e.Rows = append(e.Rows, w)
+		}
+		found = found[1:]
+	}
+	return found
 }
 
 // cuts tells whether a chunk ends with token i: at the end of a sentence if it
@@ -186,6 +208,9 @@ func (e *Extractor) conceive() {
 		}
 		if tokens[i].flags&known == 0 {
 			tokens[i].concept = l.conceptOf(tokens[i].hash, tokens[i].stem)
+			if tokens[i].concept == 0 {
+				tokens[i].concept = l.stripped(e.cutter.text[tokens[i].lo:tokens[i].hi])
+			}
 		}
 	}
 }
@@ -199,7 +224,7 @@ func (e *Extractor) phrase(i int) (n int, concept uint8) {
 	tokens := e.cutter.tokens
 	for k := i; k < len(tokens) && k < i+maxPhrase; k++ {
 		h = join(h, tokens[k].hash)
-		v := e.cutter.lexicon.phrases.get(mix(h))
+		v := e.cutter.lexicon.phrases.get(scramble(h))
 		if v&^longer != 0 {
 			n, concept = k+1-i, uint8(v&^longer) //nolint:gosec // a concept
 		}
@@ -211,11 +236,9 @@ func (e *Extractor) phrase(i int) (n int, concept uint8) {
 }
 
 const (
-	nearWords   = 3
-	farWords    = 8
-	tripleWords = 10
-	maxPairs    = 6 // concepts looked back at
-	maxTriples  = 4
+	nearWords = 3
+	farWords  = 8
+	maxPairs  = 6 // concepts looked back at
 )
 
 // features emits what token i adds.
@@ -226,37 +249,31 @@ func (e *Extractor) features(i int) {
 		e.word(Label, 0, t.hash, i)
 	}
 	if c == 0 {
-		if n := len(e.recent); n > 0 && int(e.recent[n-1]) == i-1 {
-			e.word(Next, e.cutter.tokens[i-1].concept, t.hash, i)
-		}
 		return
 	}
-	e.add(Alone, c, 0, 0, i)
+	e.add(Alone, c, 0, i)
 	if t.flags&sentenceStart != 0 {
-		e.add(Start, c, 0, 0, i)
+		e.add(Start, c, 0, i)
 	}
 	if t.flags&quoted != 0 {
-		e.add(Quoted, c, 0, 0, i)
+		e.add(Quoted, c, 0, i)
 	}
 	if t.flags&capitals != 0 {
-		e.add(Capitals, c, 0, 0, i)
+		e.add(Capitals, c, 0, i)
 	}
 	if t.flags&asked != 0 {
-		e.add(Asked, c, 0, 0, i)
-	}
-	if i > 0 {
-		e.word(Before, c, e.cutter.tokens[i-1].hash, i)
+		e.add(Asked, c, 0, i)
 	}
 	e.pairs(i, t)
 	if c == e.cutter.lexicon.negation {
 		e.negative = i
 	} else if i-e.negative <= nearWords {
-		e.add(Negated, c, 0, 0, i)
+		e.add(Negated, c, 0, i)
 	}
 	e.recent = append(e.recent, int32(i)) //nolint:gosec // a segment is short
 }
 
-// pairs emits the ordered pairs and triples that end with token i.
+// pairs emits the ordered pairs that end with token i.
 func (e *Extractor) pairs(i int, t *token) {
 	n := len(e.recent)
 	for k := n - 1; k >= 0 && k >= n-maxPairs; k-- {
@@ -270,23 +287,14 @@ func (e *Extractor) pairs(i int, t *token) {
 		}
 		switch {
 		case a.line != t.line:
-			e.add(Across, a.concept, t.concept, 0, i)
+			e.add(Across, a.concept, t.concept, i)
 		case i-j <= nearWords:
-			e.add(Near, a.concept, t.concept, 0, i)
+			e.add(Near, a.concept, t.concept, i)
 		default:
-			e.add(Far, a.concept, t.concept, 0, i)
+			e.add(Far, a.concept, t.concept, i)
 		}
 		if a.flags&sentenceStart != 0 && a.line == t.line {
-			e.add(Order, a.concept, t.concept, 0, i)
-		}
-		for m := k - 1; m >= 0 && m >= n-maxTriples; m-- {
-			b := &e.cutter.tokens[e.recent[m]]
-			if i-int(e.recent[m]) > tripleWords {
-				break
-			}
-			if b.concept != a.concept && b.concept != t.concept {
-				e.add(Triple, b.concept, a.concept, t.concept, i)
-			}
+			e.add(Order, a.concept, t.concept, i)
 		}
 	}
 }
@@ -302,11 +310,11 @@ func (e *Extractor) degree(o Origin, n int) {
 	case n >= 2:
 		d = 1
 	}
-	e.add(o, d, 0, 0, len(e.cutter.tokens)-1)
+	e.add(o, d, 0, len(e.cutter.tokens)-1)
 }
 
-func (e *Extractor) add(o Origin, a, b, c uint8, i int) {
-	e.emit(uint64(o)<<24|uint64(a)<<16|uint64(b)<<8|uint64(c), Feature{Origin: o, A: a, B: b, C: c, Token: int32(i)}) //nolint:gosec // a segment is short
+func (e *Extractor) add(o Origin, a, b uint8, i int) {
+	e.emit(uint64(o)<<24|uint64(a)<<16|uint64(b)<<8, Feature{Origin: o, A: a, B: b, Token: int32(i)}) //nolint:gosec // a segment is short
 }
 
 func (e *Extractor) word(o Origin, c uint8, hash uint64, i int) {

@@ -12,7 +12,7 @@ import (
 	"github.com/custodyhq/custody/security/guard/reading"
 )
 
-//go:embed lexicon
+//go:embed lexicon/*.txt patterns.txt
 var lexiconFiles embed.FS
 
 // A Concept is a named set of words of all languages.
@@ -26,14 +26,20 @@ type Concept struct {
 // it was loaded.
 type Lexicon struct {
 	Concepts []Concept // Concepts[0] is no concept
+	Patterns []Pattern
 
 	words   *table // hash of a word -> concept
 	stems   *table // hash of a beginning -> concept
 	phrases *table // combined hash of several words -> concept, or longer
 	glyphs  *table // hash of characters -> concept, or longer
 
+	clitics  [][]byte
 	negation uint8
+	lead     concepts // may stand before the verb of an order
+	speak    concepts // tell that a sentence speaks about something
+	starts   [256][]uint16
 	sum      [sha256.Size]byte
+	splitter *tokeniser // while loading
 }
 
 // longer in a value of phrases or glyphs says that a longer entry begins like
@@ -56,14 +62,25 @@ func loadLexicon(files fs.FS) (*Lexicon, error) {
 	if err != nil {
 		return nil, err
 	}
+	rows, err := fs.ReadFile(files, "patterns.txt")
+	if err != nil {
+		return nil, fmt.Errorf("read the patterns: %w", err)
+	}
+	if err := l.learnPatterns(string(rows), ids); err != nil {
+		return nil, err
+	}
+	l.clitics = foldedClitics()
 	l.negation = ids["negation"]
 	names, err := fs.Glob(files, "lexicon/*.txt")
 	if err != nil {
 		return nil, fmt.Errorf("list the lexicon: %w", err)
 	}
 	slices.SortFunc(names, englishFirst)
+	l.splitter = newSplitter()
+	defer func() { l.splitter = nil }()
 	sum := sha256.New()
 	sum.Write(declared)
+	sum.Write(rows)
 	for _, name := range names {
 		if name == "lexicon/concepts.txt" {
 			continue
@@ -168,15 +185,15 @@ func cut(line string) ([]string, error) {
 func (l *Lexicon) enter(entry string, id uint8) {
 	stem := strings.HasSuffix(entry, "*")
 	text := reading.Fold(strings.TrimSuffix(entry, "*"))
-	parts := split(text)
+	parts := l.splitter.split(text)
 	switch {
 	case len(parts) == 0:
 	case len(parts) == 1 && parts[0].glyphs:
 		l.chain(l.glyphs, glyphHashes(text[parts[0].lo:parts[0].hi]), id)
 	case len(parts) == 1 && stem:
-		once(l.stems, mix(parts[0].hash), id)
+		once(l.stems, scramble(parts[0].hash), id)
 	case len(parts) == 1:
-		once(l.words, mix(parts[0].hash), id)
+		once(l.words, scramble(parts[0].hash), id)
 	default:
 		l.chain(l.phrases, phraseHashes(parts), id)
 	}
@@ -206,7 +223,7 @@ func glyphHashes(run string) []uint64 {
 	h := uint64(wordSeed)
 	for _, r := range run {
 		h = step(h, r)
-		out = append(out, mix(h))
+		out = append(out, scramble(h))
 	}
 	return out
 }
@@ -217,7 +234,7 @@ func phraseHashes(parts []part) []uint64 {
 	h := uint64(0)
 	for _, p := range parts {
 		h = join(h, p.hash)
-		out = append(out, mix(h))
+		out = append(out, scramble(h))
 	}
 	return out
 }
@@ -236,7 +253,7 @@ func join(h, word uint64) uint64 { return (h*31 + word) * wordPrime }
 // conceptOf tells the concept of one word by the hash of the whole and the
 // concept of its longest known beginning.
 func (l *Lexicon) conceptOf(hash uint64, stem uint8) uint8 {
-	if c := l.words.get(mix(hash)); c != 0 {
+	if c := l.words.get(scramble(hash)); c != 0 {
 		return uint8(c) //nolint:gosec // words hold concepts only
 	}
 	return stem

@@ -24,7 +24,7 @@ func (t *table) put(key uint64, value uint16) {
 	if 2*(t.used+1) > len(t.keys) {
 		t.grow()
 	}
-	i := key & t.mask
+	i := key >> 20 & t.mask
 	for t.keys[i] != 0 && t.keys[i] != key {
 		i = (i + 1) & t.mask
 	}
@@ -50,7 +50,7 @@ func (t *table) get(key uint64) uint16 {
 	if t.sieve[key>>54]&(1<<(key>>48&63)) == 0 {
 		return 0
 	}
-	i := key & t.mask
+	i := key >> 20 & t.mask
 	for t.keys[i] != key {
 		if t.keys[i] == 0 {
 			return 0
@@ -59,6 +59,10 @@ func (t *table) get(key uint64) uint16 {
 	}
 	return t.values[i]
 }
+
+// scramble makes the key of a table out of a hash: cheaper than mix, good enough
+// for the upper bits, which are the ones that tables use.
+func scramble(h uint64) uint64 { return (h ^ h>>32) * spread1 }
 
 // mix spreads a hash over all its bits (the finaliser of MurmurHash3, a public
 // domain constant).

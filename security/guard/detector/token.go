@@ -9,10 +9,13 @@ type part struct {
 	glyphs bool
 }
 
+// newSplitter makes a tokeniser that knows no words, for split.
+func newSplitter() *tokeniser {
+	return &tokeniser{lexicon: &Lexicon{stems: newTable(1), glyphs: newTable(1)}}
+}
+
 // split cuts a folded entry into its words as the tokeniser cuts a text.
-func split(text string) []part {
-	var t tokeniser
-	t.lexicon = &Lexicon{stems: newTable(1), glyphs: newTable(1)}
+func (t *tokeniser) split(text string) []part {
 	t.run([]byte(text), nil)
 	var out []part
 	for _, k := range t.tokens {
@@ -36,6 +39,7 @@ const (
 	colon                           // followed by a colon
 	asked                           // in a sentence that ends in a question mark
 	known                           // its concept is fixed: a phrase or glyphs
+	clauseStart                     // the first word after a comma or a dash
 )
 
 // A token is a word of a reading, or a run of glyphs with one meaning.
@@ -72,7 +76,7 @@ type tokeniser struct {
 	first    int // first token of the sentence
 	width    int32
 	r1, r2   uint64 // the characters before
-	r3, r4   uint64
+	r3       uint64
 	last     uint64 // hash of the word before
 }
 
@@ -131,24 +135,27 @@ func (t *tokeniser) letter(i int, r rune) {
 	t.hash = step(t.hash, r)
 	t.n++
 	if t.n >= minStem {
-		if c := t.lexicon.stems.get(mix(t.hash)); c != 0 {
+		if c := t.lexicon.stems.get(scramble(t.hash)); c != 0 {
 			t.stem = uint8(c) //nolint:gosec // stems hold concepts only
 		}
 	}
 }
 
-// gram emits the n-grams of three to five characters that end here.
+// gram emits the n-gram of four characters that ends here.
 func (t *tokeniser) gram(r rune) {
 	c := uint64(uint32(r)) //nolint:gosec // a rune's bits
 	if r == '\n' {
 		c = ' '
 	}
-	h3 := (t.r2*0x9E3779B97F4A7C15+t.r1)*0xC2B2AE3D27D4EB4F + c
-	h4 := h3*0x9E3779B97F4A7C15 + t.r3*0x165667B19E3779F9
-	h5 := h4*0x9E3779B97F4A7C15 + t.r4*0x27D4EB2F165667C5
-	t.grams = append(t.grams, bucket(h3), bucket(h4+1), bucket(h5+2))
-	t.r4, t.r3, t.r2, t.r1 = t.r3, t.r2, t.r1, c
+	t.grams = append(t.grams, bucket(((t.r3*spread1+t.r2)*spread1+t.r1)*spread2+c))
+	t.r3, t.r2, t.r1 = t.r2, t.r1, c
 }
+
+// Odd constants that spread the characters of an n-gram over a hash.
+const (
+	spread1 = 0x9E3779B97F4A7C15
+	spread2 = 0xC2B2AE3D27D4EB4F
+)
 
 // bucket is the weight that an n-gram's hash stands for.
 func bucket(h uint64) uint32 {
@@ -186,12 +193,17 @@ func (t *tokeniser) add(lo, hi int, hash uint64, stem, flags uint8) {
 // sign takes a character that is no part of a word.
 func (t *tokeniser) sign(i int, r rune) {
 	switch r {
-	case ' ', ',':
+	case ' ':
+		return
+	case ',', '-', 0x2013, 0x2014, 0x3001, 0x060C:
+		t.start |= clauseStart
 		return
 	case ':':
 		if n := len(t.tokens); n > 0 && int(t.tokens[n-1].hi) == i {
 			t.tokens[n-1].flags |= colon
 		}
+	case '\'', 0x2018, 0x2019:
+		t.single(i, r)
 	case '"', '`', 0x201C, 0x201D, 0x00AB, 0x00BB, 0x300C, 0x300D:
 		t.quotation(r)
 	case '{', '}', ';', '=', '<', '>', '\\', '/', '_', '(', ')':
@@ -219,12 +231,32 @@ func (t *tokeniser) sign(i int, r rune) {
 	}
 }
 
+// single takes a quotation mark that is also an apostrophe: it opens before a
+// letter and not after one, and closes only what it opened.
+func (t *tokeniser) single(i int, r rune) {
+	size := utf8.RuneLen(r)
+	switch {
+	case t.quote == '\'':
+		if !letterAt(t.text, i+size) {
+			t.quote = 0
+		}
+	case t.quote == 0 && letterAt(t.text, i+size) && !letterBefore(t.text, i):
+		t.quote, t.quoteAt = '\'', len(t.tokens)
+		t.start |= sentenceStart
+	}
+}
+
+func letterBefore(text []byte, i int) bool {
+	r, _ := utf8.DecodeLastRune(text[:i])
+	return i > 0 && classOf(r) == letter
+}
+
 // maxQuote is how many tokens a quotation may have before its mark is taken for
 // something else.
 const maxQuote = 60
 
 func (t *tokeniser) quotation(r rune) {
-	if t.quote != 0 && len(t.tokens)-t.quoteAt <= maxQuote {
+	if t.quote != 0 && t.quote != '\'' && len(t.tokens)-t.quoteAt <= maxQuote {
 		t.quote = 0
 		return
 	}
@@ -279,7 +311,7 @@ func (t *tokeniser) longest(i int) (end int, concept uint8) {
 		r, size := utf8.DecodeRune(t.text[i:])
 		h = step(h, r)
 		i += size
-		v := t.lexicon.glyphs.get(mix(h))
+		v := t.lexicon.glyphs.get(scramble(h))
 		if v&^longer != 0 {
 			end, concept = i, uint8(v&^longer) //nolint:gosec // a concept
 		}
@@ -290,17 +322,16 @@ func (t *tokeniser) longest(i int) (end int, concept uint8) {
 	return end, concept
 }
 
-// runes emits the n-grams of one to three characters of glyphs.
+// runes emits the n-grams of two and three characters of glyphs.
 func (t *tokeniser) runes(lo, hi int) {
 	for lo < hi {
 		r, size := utf8.DecodeRune(t.text[lo:])
 		lo += size
 		c := uint64(uint32(r)) //nolint:gosec // a rune's bits
 		t.width += width(r)
-		h2 := t.r1*0xC2B2AE3D27D4EB4F + c
-		h3 := (t.r2*0x9E3779B97F4A7C15+t.r1)*0xC2B2AE3D27D4EB4F + c
-		t.grams = append(t.grams, bucket(c*0x165667B19E3779F9+11), bucket(h2+12), bucket(h3))
-		t.r4, t.r3, t.r2, t.r1 = t.r3, t.r2, t.r1, c
+		pair := t.r1*spread2 + c
+		t.grams = append(t.grams, bucket(pair+12), bucket((t.r2*spread1+t.r1)*spread2+c))
+		t.r3, t.r2, t.r1 = t.r2, t.r1, c
 	}
 }
 

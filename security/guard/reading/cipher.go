@@ -3,6 +3,7 @@ package reading
 import (
 	"bytes"
 	"math"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -19,20 +20,18 @@ func (s *Scanner) letters(layer int, v *survey) {
 	if s.frames[layer].has.turned >= 3 {
 		s.upsideDown(layer)
 	}
-	b := s.frames[layer].reading.Text
-	s.work += 2 * len(b)
-	if bytes.Contains(b, []byte("revers")) || bytes.Contains(b, []byte("backward")) || bytes.Contains(b, []byte("ruckw")) {
-		s.reversedWords(layer)
+	if v.turns > 0 && !strings.Contains(s.frames[layer].reading.Name, "reversed") {
+		s.reversedWords(layer, v.turnAt)
 	}
 }
 
-// lines widens a span to whole lines, at most a block on either side.
-func lines(b []byte, p span) (lo, hi int) {
+// lines widens a span to whole lines, at most by so many bytes on either side.
+func lines(b []byte, p span, most int) (lo, hi int) {
 	lo, hi = p.lo, p.hi
-	for lo > 0 && b[lo-1] != '\n' && p.lo-lo < block {
+	for lo > 0 && b[lo-1] != '\n' && p.lo-lo < most {
 		lo--
 	}
-	for hi < len(b) && b[hi] != '\n' && hi-p.hi < block {
+	for hi < len(b) && b[hi] != '\n' && hi-p.hi < most {
 		hi++
 	}
 	for lo > 0 && b[lo]&0xC0 == 0x80 {
@@ -46,7 +45,12 @@ func lines(b []byte, p span) (lo, hi int) {
 
 func (s *Scanner) reversed(layer int, part span) {
 	b := s.frames[layer].reading.Cased
-	lo, hi := lines(b, part)
+	lo, hi := lines(b, part, 2*block)
+	s.work += 2 * (hi - lo)
+	pairs, likely, forward := measure(b[lo:min(hi, lo+1<<15)]).parts()
+	if forward > -32 || 10*(likely-forward) < 22*pairs || !wordy(b[lo:hi], 90) {
+		return
+	}
 	f := s.begin(layer)
 	f.backwards(b, lo, hi)
 	s.offer(layer, "reversed", language)
@@ -82,42 +86,48 @@ const atbash = 26
 // that part goes, at most to limit.
 func (s *Scanner) key(b []byte, lo, end, limit int) (int, span) {
 	var n [26]int
-	letters := 0
+	letters, blanks := 0, 1
 	for _, c := range b[lo:end] {
 		if l := letterOf[c]; l < noLetter {
 			n[l]++
 			letters++
+		} else if c == ' ' || c == '\n' {
+			blanks++
 		}
 	}
-	if letters < 10 {
+	s.work += end - lo
+	if letters < 10 || letters > 12*blanks || 10*(letters+blanks) < 7*(end-lo) {
 		return 0, span{}
 	}
 	first, second, third := fitting(&n)
 	for _, key := range [...]int{13, atbash, first, second, third} {
-		if key != 0 {
-			if found := s.better(b, lo, end, limit, key); found.hi > 0 {
-				return key, found
-			}
+		if key == 0 {
+			continue
+		}
+		s.work += 2 * (end - lo)
+		if found, ok := better(b, lo, end, key); ok {
+			return key, s.prolong(b, found, end, limit, key)
 		}
 	}
 	return 0, span{}
 }
 
-// gainOf is how much likelier a part must become to be taken for a cipher.
-const gainOf = 44
+// gainOf is how much likelier a part must become to be taken for a cipher: 35
+// bits, since 54 keys are tried at every place.
+const gainOf = 70
 
-// better finds the part that begins between lo and end in which a cipher gains
-// most, in either direction of reading: the largest sum over a row of pairs.
-func (s *Scanner) better(b []byte, lo, end, limit, key int) span {
+// better finds the part of b[lo:end] in which a cipher gains most, in either
+// direction of reading: the largest sum over a row of pairs.
+func better(b []byte, lo, end, key int) (span, bool) {
+	need := gainOf
+	if key == 13 {
+		need -= 20 // by far the most usual
+	}
 	var best, now [2]struct{ sum, likely, pairs, lo, hi int }
 	a, p := uint(noLetter), uint(noLetter)
-	i := lo
-	for ; i < limit; i++ {
+	for i := lo; i < end; i++ {
 		cur := uint(letterOf[b[i]])
-		turned := cur
-		if cur < noLetter {
-			turned = uint(turn(int(cur), key))
-		}
+		turned := turn(cur, key)
 		n, asIs, _ := pairs[(a<<5|cur)&1023].parts()
 		_, likely, forward := pairs[(p<<5|turned)&1023].parts()
 		a, p = cur, turned
@@ -134,17 +144,55 @@ func (s *Scanner) better(b []byte, lo, end, limit, key int) span {
 				best[d] = *w
 			}
 		}
-		if i >= end && now[0].sum < best[0].sum/2 && now[1].sum < best[1].sum/2 {
+	}
+	for _, w := range best {
+		if w.sum >= need && 10*w.likely >= 20*w.pairs && (wordy(b[w.lo:w.hi], 90) || w.sum >= 2*need && wordy(b[w.lo:w.hi], 75)) {
+			return span{w.lo, w.hi}, true
+		}
+	}
+	return span{}, false
+}
+
+// prolong goes on from a part that reaches the end of where it was looked for,
+// as long as the cipher makes a language of the text.
+func (s *Scanner) prolong(b []byte, part span, end, limit, key int) span {
+	if end-part.hi > block {
+		return part
+	}
+	for part.hi < limit {
+		next := min(part.hi+2*block, limit)
+		var sum tally
+		p := uint(noLetter)
+		for _, c := range b[part.hi:next] {
+			turned := turn(uint(letterOf[c]), key)
+			sum += pairs[(p<<5|turned)&1023]
+			p = turned
+		}
+		s.work += next - part.hi
+		pairs, likely, forward := sum.parts()
+		if 10*max(likely, likely-forward) < 20*pairs || pairs == 0 {
 			break
 		}
+		part.hi = next
 	}
-	s.work += 2 * (i - lo)
-	for _, w := range best {
-		if w.sum >= gainOf && w.lo < end && 10*w.likely >= 20*w.pairs {
-			return span{w.lo, w.hi}
+	return part
+}
+
+// wordy reports whether a text consists of words, to so many per cent, with
+// hardly a digit.
+func wordy(b []byte, share int) bool {
+	letters, blanks, digits := 0, 0, 0
+	for _, c := range b {
+		switch {
+		case letterOf[c] < noLetter:
+			letters++
+		case c == ' ' || c == '\n':
+			blanks++
+		case wordOf[c]&inDigit != 0:
+			digits++
 		}
 	}
-	return span{}
+	return letters >= 12 && (letters+blanks)*100 >= len(b)*share && letters <= 12*(blanks+1) && digits*10 <= len(b)
 }
 
 // often is the logarithm of how often each letter of the alphabet occurs.
@@ -179,16 +227,20 @@ func fitting(n *[26]int) (first, second, third int) {
 	return first, second, third
 }
 
-func turn(letter, key int) int {
-	if key == atbash {
-		return 25 - letter
+// turn deciphers a letter.
+func turn(letter uint, key int) uint {
+	switch {
+	case letter >= noLetter:
+		return letter
+	case key == atbash:
+		return noLetter - 1 - letter
 	}
-	return (letter + key) % 26
+	return (letter + uint(key)) % noLetter
 }
 
 // decipher deciphers a part and leaves the rest of its lines as it is.
 func (s *Scanner) decipher(layer int, b []byte, part span, key int) {
-	lo, hi := lines(b, part)
+	lo, hi := lines(b, part, 2*block)
 	for part.lo > lo && letterOf[b[part.lo-1]] < noLetter && letterOf[b[part.lo]] < noLetter {
 		part.lo--
 	}
@@ -200,7 +252,7 @@ func (s *Scanner) decipher(layer int, b []byte, part span, key int) {
 	for i := part.lo - lo; i < part.hi-lo; i++ {
 		c := f.raw[i]
 		if l := letterOf[c]; l < noLetter {
-			f.raw[i] = c - l + byte(turn(int(l), key))
+			f.raw[i] = c - l + byte(turn(uint(l), key))
 		}
 	}
 	name := "atbash"
@@ -210,28 +262,42 @@ func (s *Scanner) decipher(layer int, b []byte, part span, key int) {
 	s.offer(layer, name, certainly)
 }
 
-// reversedWords reads the words of each line from the last to the first.
-func (s *Scanner) reversedWords(layer int) {
+// reversedWords reads the words of each line from the last to the first. Nothing
+// in the letters shows that order, so it is done where a text speaks of it.
+func (s *Scanner) reversedWords(layer, at int) {
 	b := s.frames[layer].reading.Cased
-	s.work += 2 * len(b)
+	start, end := lines(b, span{at, at}, 32*block)
+	if end < len(b) {
+		_, end = lines(b, span{end + 1, end + 1}, 32*block)
+	}
+	if start > 0 {
+		start, _ = lines(b, span{start - 1, start - 1}, 32*block)
+	}
+	b = b[:end]
+	s.work += 2 * (end - start)
 	f := s.begin(layer)
-	for lo := 0; lo < len(b); {
-		hi := len(b)
+	for lo := start; lo < end; {
+		hi := end
 		if k := bytes.IndexByte(b[lo:], '\n'); k >= 0 {
 			hi = lo + k
 		}
-		for end := hi; end > lo; {
-			start := bytes.LastIndexByte(b[lo:end], ' ') + 1 + lo
-			if start < end {
-				f.copy(b[start:end], start)
-				f.emit(' ', max(start-1, lo), 0)
-			}
-			end = max(start-1, lo)
-		}
+		f.wordsBackwards(b, lo, hi)
 		f.emit('\n', hi, 0)
 		lo = hi + 1
 	}
 	s.offer(layer, "reversed words", certainly)
+}
+
+// wordsBackwards writes the words of a line.
+func (f *frame) wordsBackwards(b []byte, lo, hi int) {
+	for end := hi; end > lo; {
+		start := bytes.LastIndexByte(b[lo:end], ' ') + 1 + lo
+		if start < end {
+			f.copy(b[start:end], start)
+			f.emit(' ', max(start-1, lo), 0)
+		}
+		end = max(start-1, lo)
+	}
 }
 
 // Letters upside down, and what they are; those that look like other letters

@@ -178,7 +178,10 @@ func worth(b []byte, want ask) bool {
 	if want == text && longest >= 16 && encoded(b) {
 		return true
 	}
-	if letters*10 < n*6 {
+	if want == text && n >= 16 && odd == 0 && letters*20 >= n*7 && (b[0] != '{' || b[1] != '"') {
+		return true // chance writes no row of printable characters; a JWT is JSON
+	}
+	if letters*10 < n*6 || letters < 5 || others > 0 && n < 10 && others < n {
 		return false
 	}
 	if others*2 > n || want == text && n >= 16 && letters*20 >= n*17 {

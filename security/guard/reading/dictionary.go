@@ -36,17 +36,47 @@ var known = func() map[string]bool {
 	return t
 }()
 
-// shaken maps what stays the same when the inner letters of a word change places
-// to the word.
-var shaken = func() map[uint64]string {
-	t := map[uint64]string{}
+// A shape is a word of the dictionary and what stays the same when its inner
+// letters change places.
+type wordShape struct {
+	shape uint64
+	word  string
+}
+
+// shapes is a table of the longer words with open addressing: looking up every
+// longer word of a text must cost next to nothing.
+var shapes = func() (t [2048]wordShape) {
 	for w := range eachWord {
-		if len(w) >= 5 {
-			t[shape([]byte(w))] = w
+		if len(w) < shortestShaken {
+			continue
 		}
+		h := shape([]byte(w))
+		i := h % uint64(len(t))
+		for t[i].word != "" {
+			i = (i + 1) % uint64(len(t))
+		}
+		t[i] = wordShape{h, w}
 	}
 	return t
 }()
+
+// restored returns the word that w was before its inner letters changed places;
+// "" if there is none, or if they did not.
+func restored(w []byte) string {
+	if len(w) < shortestShaken || len(w) > longestKnown {
+		return ""
+	}
+	h := shape(w)
+	for i := h % uint64(len(shapes)); shapes[i].word != ""; i = (i + 1) % uint64(len(shapes)) {
+		if shapes[i].shape == h {
+			if shapes[i].word == string(w) {
+				return ""
+			}
+			return shapes[i].word
+		}
+	}
+	return ""
+}
 
 // eachWord yields the words of the dictionary.
 func eachWord(yield func(string) bool) {
@@ -62,9 +92,9 @@ func eachWord(yield func(string) bool) {
 
 // shape is the same for words of the same first, last and inner letters.
 func shape(w []byte) uint64 {
-	h := uint64(w[0])<<56 | uint64(w[len(w)-1])<<48 | uint64(len(w)&0xFF)<<40
+	h := uint64(w[0])<<8 | uint64(w[len(w)-1]) + uint64(len(w))<<16
 	for _, c := range w[1 : len(w)-1] {
-		h += letterWeights[c&31] & (1<<40 - 1)
+		h += letterWeights[c&31]
 	}
 	return h
 }
@@ -76,33 +106,37 @@ var letterWeights = func() (t [32]uint64) {
 		x ^= x << 13
 		x ^= x >> 7
 		x ^= x << 17
-		t[i] = x >> 29
+		t[i] = x
 	}
 	return t
 }()
 
-const longestKnown = 14
+// Lengths of words. A short one can be another when it is shaken: cloud, could.
+const (
+	longestKnown   = 14
+	shortestShaken = 6
+)
 
-// cut cuts a word without blanks into words of the dictionary. It writes to
-// ends, for each place, where the word that ends there begins, and reports
-// whether the words cover the whole. Short words count only between others.
+// cut cuts a word without blanks into the fewest words of the dictionary that
+// cover it. It writes to begins, for each place, where the word that ends there
+// begins. A word that is known, or that would fall into splinters, is not cut:
+// "documentation" is no document at i on.
 func (s *Scanner) cut(w []byte) bool {
-	s.begins = s.begins[:0]
-	s.begins = append(s.begins, 0)
+	s.begins, s.pieces = append(s.begins[:0], 0), append(s.pieces[:0], 0)
 	last := 0
 	for i := 1; i <= len(w); i++ {
-		from := int32(-1)
 		if i-last > longestKnown {
 			return false
 		}
+		from, fewest := int32(-1), int32(1<<30)
 		s.work += longestKnown
-		for n := min(i, longestKnown); n > 0; n-- { // the longest word wins
-			if s.begins[i-n] >= 0 && (n > 1 || w[i-1] == 'a' || w[i-1] == 'i') && known[string(w[i-n:i])] {
-				from, last = int32(i-n), i
-				break
+		for n := min(i, longestKnown); n > 0; n-- {
+			if s.begins[i-n] >= 0 && s.pieces[i-n]+1 < fewest && (n > 1 || w[i-1] == 'a' || w[i-1] == 'i') && known[string(w[i-n:i])] {
+				from, fewest, last = int32(i-n), s.pieces[i-n]+1, i
 			}
 		}
-		s.begins = append(s.begins, from)
+		s.begins, s.pieces = append(s.begins, from), append(s.pieces, fewest)
 	}
-	return s.begins[len(w)] >= 0
+	n := int(s.pieces[len(w)])
+	return s.begins[len(w)] >= 0 && n >= 3 && 2*len(w) >= 7*n
 }

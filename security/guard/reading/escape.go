@@ -63,11 +63,14 @@ func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []by
 	for k := lo; k < i; k++ {
 		f.plain(b[k], mark, k)
 	}
-	count, telling, end := 0, 0, i
+	count, telling, end, broken := 0, 0, i, false
 	for i < len(b) && i-end < reach {
 		if b[i] == mark {
 			if r, raw, n := read(b[i:]); n > 0 {
 				count++
+				if mark == '=' && 0 <= r && r < ' ' && r != '\n' && r != '\r' && r != '\t' {
+					broken = true
+				}
 				if r >= '0' && r < utf8.RuneSelf && wordOf[r]&(inLower|inUpper|inDigit) != 0 || r >= 0x80 {
 					telling++
 				}
@@ -76,6 +79,9 @@ func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []by
 				end = i
 				continue
 			}
+		}
+		if b[i] == mark && mark == '=' {
+			broken = true // quoted-printable escapes every sign of equality
 		}
 		if b[i] == '\n' && i-end > reach/2 {
 			break
@@ -88,7 +94,10 @@ func (s *Scanner) stretch(layer int, name string, mark byte, read escape, b []by
 		f.plain(b[i], mark, i)
 		i++
 	}
-	if count >= 3 || telling > 0 && telling*2 >= count {
+	if broken {
+		return max(end, lo+1)
+	}
+	if count >= 3 || telling > 0 && telling*2 >= count && mark != '=' {
 		s.offer(layer, name, text)
 	}
 	return max(end, lo+1)

@@ -29,8 +29,9 @@ type folder struct {
 	marks   int // combining marks since the last letter
 	quiet   int // characters since the last one that shows something
 	flag    bool
-	softAt  int // letters since the last soft hyphen
-	rightly bool
+	softAt  int  // letters since the last soft hyphen
+	rightly bool // something is written from right to left
+	settled bool // the word that goes on is one of another script than Latin
 }
 
 // traits are what folding met and decoders ask for.
@@ -51,6 +52,8 @@ func (f *folder) fold(src []byte) {
 			i = f.ascii(i)
 		case blank:
 			i = f.blanks(i)
+		case ideograph:
+			i = f.ideographs(i)
 		default:
 			r, n := utf8.DecodeRune(src[i:])
 			if r == utf8.RuneError && n == 1 {
@@ -80,7 +83,24 @@ func (f *folder) ascii(i int) int {
 		f.text[at+k] = lowerOf[c]
 	}
 	f.softAt += j - i
-	f.marks, f.quiet, f.flag = 0, 0, false
+	f.marks, f.quiet, f.flag, f.settled = 0, 0, false, false
+	return j
+}
+
+// ideographs copies Chinese characters and Korean syllables.
+func (f *folder) ideographs(i int) int {
+	src, j := f.src, i
+	for j+2 < len(src) && kindOf[src[j]] == ideograph && src[j+1]&0xC0 == 0x80 && src[j+2]&0xC0 == 0x80 {
+		j += 3
+	}
+	if j == i {
+		return f.invalid(i)
+	}
+	f.trail.add(len(f.text), i, 3, 3, (j-i)/3)
+	f.text = append(f.text, src[i:j]...)
+	f.cased = append(f.cased, src[i:j]...)
+	f.softAt += (j - i) / 3
+	f.marks, f.quiet, f.flag, f.settled = 0, 0, false, false
 	return j
 }
 
@@ -114,6 +134,7 @@ func (f *folder) blanks(i int) int {
 		j++
 	}
 	f.put(rune(out), rune(out), i, j-i)
+	f.settled = false
 	return j
 }
 
@@ -193,10 +214,12 @@ func (f *folder) european(r rune, i, n int) int {
 		f.drop(r, i)
 	case e.n == 0: // a mark
 		f.mark()
-	case r >= 0x370 && (lookalike(e.low[0]) != 0 || lookalike(r) != 0):
+	case e.like != 0 && !f.settled:
 		return f.word(i)
 	default:
-		if turned(r) {
+		if e.script > 0 {
+			f.settled = true
+		} else if e.turned {
 			f.has.turned++
 		}
 		f.several(e, i, n)
@@ -207,13 +230,13 @@ func (f *folder) european(r rune, i, n int) int {
 // several writes the characters that one stands for.
 func (f *folder) several(e *folded, i, n int) {
 	if e.n == 1 {
-		f.put(e.low[0], e.cased[0], i, n)
+		f.put(rune(e.low[0]), rune(e.cased[0]), i, n)
 		return
 	}
 	at := len(f.text)
 	for k := range int(e.n) {
-		f.text = utf8.AppendRune(f.text, e.low[k])
-		f.cased = utf8.AppendRune(f.cased, e.cased[k])
+		f.text = utf8.AppendRune(f.text, rune(e.low[k]))
+		f.cased = utf8.AppendRune(f.cased, rune(e.cased[k]))
 	}
 	f.trail.add(at, i, len(f.text)-at, n, 1)
 	f.marks, f.quiet, f.flag = 0, 0, false

@@ -19,7 +19,10 @@ func hidden(r rune) bool {
 // writers put it.
 func (f *folder) drop(r rune, i int) {
 	f.quiet++
-	prev, _ := utf8.DecodeLastRune(f.src[:i])
+	prev, k := utf8.DecodeLastRune(f.src[:i])
+	if k <= 1 && prev == utf8.RuneError {
+		prev = 0
+	}
 	switch {
 	case 0xE0020 <= r && r <= 0xE007F:
 		if f.flag {

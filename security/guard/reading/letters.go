@@ -11,9 +11,10 @@ import (
 type kind uint8
 
 const (
-	high    kind = iota // part of a character that is not ASCII
-	visible             // printable ASCII
-	blank               // a blank or a control character
+	high      kind = iota // part of a character that is not ASCII
+	visible               // printable ASCII
+	blank                 // a blank or a control character
+	ideograph             // begins a character of three bytes with nothing to fold
 )
 
 var kindOf = func() (t [256]kind) {
@@ -22,6 +23,9 @@ var kindOf = func() (t [256]kind) {
 		if c > ' ' && c < 0x7F {
 			t[c] = visible
 		}
+	}
+	for _, c := range []byte{0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEB, 0xEC} {
+		t[c] = ideograph // U+4000 to U+9FFF, U+B000 to U+CFFF
 	}
 	return t
 }()
@@ -38,8 +42,11 @@ var lowerOf = func() (t [256]byte) {
 
 // A folded character: up to three characters, none for a mark.
 type folded struct {
-	low, cased [3]rune
+	low, cased [3]uint16
 	n          uint8
+	like       uint8 // the Latin letter that it looks like, if it is none
+	script     int8  // see scriptOf
+	turned     bool  // a Latin letter upside down
 }
 
 // europe holds the foldings of Latin, Greek and Cyrillic letters, U+0080 to
@@ -48,7 +55,12 @@ const europeEnd = 0x530
 
 var europe = func() (t [europeEnd - 0x80]folded) {
 	for r := rune(0x80); r < europeEnd; r++ {
-		t[r-0x80] = foldEuropean(r)
+		e := foldEuropean(r)
+		e.script, e.turned = script(r), turned(r)
+		if e.like = lookalikes[unicode.ToLower(r)]; e.like == 0 && r >= 0x370 && e.n > 0 {
+			e.like = lookalikes[rune(e.low[0])] // with an accent
+		}
+		t[r-0x80] = e
 	}
 	return t
 }()
@@ -63,7 +75,7 @@ func foldEuropean(r rune) (e folded) {
 		if utf8.RuneLen(low) != utf8.RuneLen(cased) {
 			cased = low
 		}
-		e.low[e.n], e.cased[e.n] = low, cased
+		e.low[e.n], e.cased[e.n] = uint16(low), uint16(cased)
 		e.n++
 	}
 	d := norm.NFKD.PropertiesString(string(r)).Decomposition()

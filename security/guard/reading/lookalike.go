@@ -12,8 +12,8 @@ import (
 const (
 	cyrillic   = "асеіорѕхуһјԁӏквмнтьԛԝүѵғԍꙅԃ"
 	cyrillicAs = "aceiopsxyhjdlkbmhtbqwyvfgsd"
-	greek      = "αενικορτυχγηωβςσϲϳκκζμ"
-	greekAs    = "aevikoptuxynwbsocjkkzu"
+	greek      = "αενικορτυχγηωβςσϲϳζμ"
+	greekAs    = "aevikoptuxynwbsocjzu"
 	armenian   = "ոսօցհզյքգւ"
 	armenianAs = "nuoghqjpqi"
 	cherokee   = "ꭰꭱꭲꭹꭺꮃꭻꮇꮋꮐꮖꮞꮟꮢꮪꮯꮲꮶꮼꮩꮻꮓ"
@@ -34,14 +34,16 @@ var lookalikes = func() map[rune]byte {
 }()
 
 // lookalike returns the Latin letter that a letter of another script, in either
-// case, looks like; 0 if none. Capitals look like capitals: В is a B, в is not
-// mistaken for one alone but is in a word of mixed scripts.
+// case, with or without an accent, looks like; 0 if none. The case does not
+// count: a capital looks like that of the letter.
 func lookalike(r rune) byte {
 	switch {
-	case r < 0x370, r > 0x58F && r < 0x13A0, r > 0x13FF && r < 0xA640, r > 0xABBF:
-		return 0
+	case 0x80 <= r && r < europeEnd:
+		return europe[r-0x80].like
+	case 0x530 <= r && r <= 0x58F, 0x13A0 <= r && r <= 0x13FF, 0xA640 <= r && r <= 0xA66F, 0xAB70 <= r && r <= 0xABBF:
+		return lookalikes[unicode.ToLower(r)]
 	}
-	return lookalikes[unicode.ToLower(r)]
+	return 0
 }
 
 // wordLimit bounds how far a word is read ahead; a longer one is judged in parts.
@@ -73,39 +75,40 @@ func (f *folder) word(i int) int {
 	if prev == inWord {
 		w.latin = true
 	}
+	f.settled = w.unlike
 	masked := !w.unlike && (w.latin || mixed > 1 || prev == latinWord && (w.letters > 1 || !w.nextElse) || prev == nothing && !w.nextElse)
 	for k := i; k < w.end; {
 		r, n := utf8.DecodeRune(f.src[k:])
-		b := lookalike(r)
-		switch {
-		case r < utf8.RuneSelf:
-			f.put(rune(lowerOf[r]), r, k, n)
-		case masked && b != 0:
-			f.signs.Lookalikes++
-			f.disguise = true
-			low, cased := rune(b), rune(b)
-			if unicode.IsUpper(r) {
-				cased = unicode.ToUpper(cased)
-			}
-			f.put(low, cased, k, n)
-		case r < europeEnd:
-			if e := &europe[r-0x80]; e.n == 0 {
-				f.mark()
-			} else if c := lookalike(e.low[0]); masked && c != 0 { // with an accent
-				f.signs.Lookalikes++
-				f.disguise = true
-				f.put(rune(c), rune(c), k, n)
-			} else {
-				f.several(e, k, n)
-			}
-		case hidden(r):
-			f.drop(r, k)
-		default:
-			f.compatible(r, k, n)
-		}
+		f.letter(r, k, n, masked)
 		k += n
 	}
 	return w.end
+}
+
+// letter folds one letter of a word, to the Latin one that it looks like if the
+// word is masked.
+func (f *folder) letter(r rune, k, n int, masked bool) {
+	like := lookalike(r)
+	switch {
+	case r < utf8.RuneSelf:
+		f.put(rune(lowerOf[r]), r, k, n)
+	case masked && like != 0:
+		f.signs.Lookalikes++
+		f.disguise = true
+		cased := rune(like)
+		if unicode.IsUpper(r) {
+			cased = unicode.ToUpper(cased)
+		}
+		f.put(rune(like), cased, k, n)
+	case r < europeEnd && europe[r-0x80].n == 0:
+		f.mark()
+	case r < europeEnd:
+		f.several(&europe[r-0x80], k, n)
+	case hidden(r):
+		f.drop(r, k)
+	default:
+		f.compatible(r, k, n)
+	}
 }
 
 // look reads a word ahead.
@@ -130,8 +133,9 @@ func (f *folder) look(i int) (w word) {
 			w.letters++
 			w.foreign++
 			w.scripts[min(script, 4)-1] = true
-			if lookalike(r) == 0 && (r >= europeEnd || lookalike(europe[r-0x80].low[0]) == 0) {
-				w.unlike = true
+			if lookalike(r) == 0 { // that decides, and the rest need not be read
+				w.unlike, w.end = true, k+n
+				return w
 			}
 		}
 		k += n
@@ -143,13 +147,21 @@ func (f *folder) look(i int) (w word) {
 
 // scriptOf numbers the scripts whose letters are compared: 0 Latin, 1 Cyrillic,
 // 2 Greek, 3 Armenian, 4 any other; -1 for what is no letter.
-func scriptOf(r rune) int {
+func scriptOf(r rune) int8 {
 	switch {
 	case r < utf8.RuneSelf:
-		if c := lowerOf[r]; 'a' <= c && c <= 'z' {
+		if letterOf[r] < noLetter {
 			return 0
 		}
 		return -1
+	case r < europeEnd:
+		return europe[r-0x80].script
+	}
+	return script(r)
+}
+
+func script(r rune) int8 {
+	switch {
 	case accent(r) || !unicode.IsLetter(r):
 		return -1
 	case r < 0x370:
@@ -174,7 +186,7 @@ func (f *folder) latinAfter(k int) bool {
 		switch c := f.src[j]; {
 		case c >= utf8.RuneSelf:
 			return false
-		case 'a' <= lowerOf[c] && lowerOf[c] <= 'z':
+		case letterOf[c] < noLetter:
 			return true
 		}
 	}

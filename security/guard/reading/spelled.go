@@ -2,6 +2,7 @@ package reading
 
 import (
 	"bytes"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -17,7 +18,7 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.leet >= 2 || v.signs[leetSign] >= 3 {
 		s.leet(layer)
 	}
-	if v.signs[dotSign]+v.signs[dashSign] >= 12 {
+	if v.gap >= 16 && v.signs[dotSign]+v.signs[dashSign] >= 12 {
 		s.morse(layer)
 	}
 	if has.braille >= 4 {
@@ -26,13 +27,15 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.ay >= 4 && v.ay*3 >= v.words {
 		s.pigLatin(layer)
 	}
-	if v.run >= 12 {
+	if v.run >= shortestRun {
 		s.unspaced(layer)
 	}
-	for _, part := range v.clumsy.list() {
-		s.shaken(layer, part)
+	if v.shaken >= 3 || v.shaken == 2 && v.words <= 8 { // two are slips in a longer text
+		s.shaken(layer, v.shakenIn)
 	}
-	s.nato(layer)
+	if v.spells >= 2 {
+		s.nato(layer)
+	}
 }
 
 // spaced joins rows of letters that stand alone: "i g n o r e", "i-g-n-o-r-e",
@@ -92,7 +95,7 @@ func (s *Scanner) row(layer int, b []byte, i int) int {
 		}
 	}
 	s.work += 3 * (end - lo)
-	if letters >= 5 {
+	if letters >= 5 && different(f.raw) != 1 {
 		s.offer(layer, "spaced", text)
 	}
 	return max(end, lo+1)
@@ -134,21 +137,77 @@ func width(b []byte, t *trail, lo, hi int) int {
 	return n
 }
 
-// joined takes signs out from between letters: "ig-no-re".
+// joined takes signs out from words that are cut with them: "ig-no-re". Words
+// that are written with signs have pieces that are words: "state-of-the-art".
 func (s *Scanner) joined(layer int) {
 	b := s.frames[layer].reading.Cased
-	s.work += 2 * len(b)
+	s.work += 4 * len(b)
 	f := s.begin(layer)
-	from := 0
-	for i := 1; i+1 < len(b); i++ {
-		if k := signOf[b[i]]; (k == dotSign || k == dashSign || k == joinSign || k == leetSign || b[i] == '/' || b[i] == '+') &&
-			wordOf[b[i-1]]&(inLower|inUpper) != 0 && wordOf[b[i+1]]&(inLower|inUpper) != 0 {
-			f.copy(b[from:i], from)
-			from = i + 1
+	from, words, cuts, sure := -1, 0, 0, 0
+	for i := 0; i < len(b); {
+		if wordOf[b[i]]&(inLower|inUpper) == 0 {
+			i++
+			continue
 		}
+		end, pieces, plain, long := s.piecesOf(b, i)
+		words++
+		if pieces > 1 && !plain && (!long || known[string(s.words)]) {
+			if from < 0 {
+				from, _ = lines(b, span{i, end}, 2*block)
+				words = 1
+			}
+			f.copy(b[from:i], from)
+			for k := i; k < end; k++ {
+				if wordOf[b[k]]&(inLower|inUpper) != 0 {
+					f.copy(b[k:k+1], k)
+				}
+			}
+			from = end
+			cuts++
+			if len(s.words) >= 5 && known[string(s.words)] {
+				sure++
+			}
+		}
+		i = end
 	}
-	f.copy(b[from:], from)
-	s.offer(layer, "joined", language)
+	if cuts == 0 {
+		return
+	}
+	_, end := lines(b, span{from, from}, 2*block)
+	f.copy(b[from:end], from)
+	if sure >= 2 || cuts >= 4 && cuts*5 >= words*2 {
+		s.offer(layer, "joined", language)
+	}
+}
+
+// piecesOf measures the word at i with the signs between its letters, and writes
+// its letters to words. It is plain if one of its pieces is a word by itself, and
+// long if one is not short.
+func (s *Scanner) piecesOf(b []byte, i int) (end, pieces int, plain, long bool) {
+	s.words = s.words[:0]
+	for end = i; ; {
+		start := len(s.words)
+		for end < len(b) && wordOf[b[end]]&(inLower|inUpper) != 0 {
+			s.words = append(s.words, lowerOf[b[end]])
+			end++
+		}
+		pieces++
+		piece := s.words[start:]
+		plain = plain || len(piece) > 2 && known[string(piece)]
+		long = long || len(piece) > 6
+		if end+1 >= len(b) || !joins(b[end]) || wordOf[b[end+1]]&(inLower|inUpper) == 0 {
+			return end, pieces, plain, long
+		}
+		end++
+	}
+}
+
+func joins(c byte) bool {
+	switch signOf[c] {
+	case dotSign, dashSign, joinSign, leetSign:
+		return c != '\'' && c != '`'
+	}
+	return c == '/' || c == '+'
 }
 
 // leetOf maps digits and signs to the letters that they stand for; 1 and | are i
@@ -185,30 +244,45 @@ func (s *Scanner) leet(layer int) {
 
 // leetWord reports whether a digit or sign stands for a letter in a word.
 func leetWord(w []byte) bool {
-	if len(w) > 24 {
+	for len(w) > 0 && wordOf[w[len(w)-1]] == 0 {
+		w = w[:len(w)-1]
+	}
+	for len(w) > 0 && wordOf[w[0]] == 0 && leetOf[w[0]] == 0 {
+		w = w[1:]
+	}
+	if len(w) > 24 || len(w) < 2 {
 		return false
 	}
-	letters, digits, inner := 0, 0, 0
-	for i, c := range w {
-		switch k := wordOf[c]; {
-		case c >= utf8.RuneSelf:
-			return false
-		case k&(inLower|inUpper) != 0:
+	letters, digits := 0, 0
+	for _, c := range w {
+		switch {
+		case wordOf[c]&(inLower|inUpper) != 0:
 			letters++
 		case leetOf[c] != 0:
 			digits++
-			if i > 0 && i+1 < len(w) && (wordOf[w[i-1]]&(inLower|inUpper) != 0 || wordOf[w[i+1]]&(inLower|inUpper) != 0) {
-				inner++
-			}
+		case c != '\'':
+			return false
 		}
 	}
-	return letters > 0 && inner > 0 && digits <= 2*letters+1
+	return letters > 0 && digits > 0 && (digits <= letters+1 || len(w) <= 5)
+}
+
+// innerDigits counts digits and dollars between letters. The 3rd and version v1
+// have none.
+func innerDigits(b []byte) int {
+	n := 0
+	for i := 1; i+1 < len(b); i++ {
+		if (wordOf[b[i]]&inDigit != 0 || b[i] == '$') && wordOf[b[i-1]]&(inLower|inUpper) != 0 && wordOf[b[i+1]]&(inLower|inUpper) != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // leetPart decodes from the word before the first leet word to the one after the
 // last.
 func (s *Scanner) leetPart(layer int, b []byte, lo, hi, count int) {
-	if count < 2 {
+	if count < 2 || innerDigits(b[lo:hi]) < 2 {
 		return
 	}
 	lo, hi = max(0, lo-1), min(len(b), hi+1)
@@ -231,14 +305,10 @@ func (s *Scanner) leetPart(layer int, b []byte, lo, hi, count int) {
 		}
 		f.raw[i] = l
 	}
-	if 10*likelihood(f.raw) > 10*likelihood(b[lo:hi])+4*len(f.raw) {
+	pairs, likely, _ := measure(f.raw[:min(len(f.raw), 1<<15)]).parts()
+	if 10*likely >= 18*pairs && pairs >= 12 {
 		s.offer(layer, "leet", language)
 	}
-}
-
-func likelihood(b []byte) int {
-	_, likely, _ := measure(b[:min(len(b), 1<<15)]).parts()
-	return likely
 }
 
 // ell reports whether an l fits better than an i between two letters.
@@ -289,70 +359,88 @@ var morseOf = func() (t [64]byte) {
 // morse reads rows of dots and dashes. A slash, a bar or a line end is a blank.
 func (s *Scanner) morse(layer int) {
 	b := s.frames[layer].reading.Cased
-	trail := &s.frames[layer].folder.trail
 	s.work += 2 * len(b)
 	for i := 0; i < len(b) && !s.stopped; {
-		if b[i] != '.' && b[i] != '-' && b[i] != '_' {
+		if morseSign(b[i]) == 0 {
 			i++
 			continue
 		}
-		f := s.begin(layer)
-		code, from, start := 1, i, i
-		flush := func(end int) bool {
-			if code > 1 {
-				if code >= len(morseOf) || morseOf[code] == 0 {
-					return false
-				}
-				f.emit(morseOf[code], from, end-from)
-			}
-			code = 1
-			return true
+		m := morseReader{f: s.begin(layer), trail: &s.frames[layer].folder.trail}
+		start := i
+		for i < len(b) && m.read(b[i], i) {
+			i++
 		}
-		ok := true
-		for ok && i < len(b) {
-			switch c := b[i]; {
-			case c == '.' || c == '-' || c == '_':
-				if code == 1 {
-					from = i
-				}
-				code <<= 1
-				if c != '.' {
-					code++
-				}
-				if code > 1<<10 {
-					code = 1 << 10
-				}
-			case c == ' ':
-				ok = flush(i)
-				if from, to := trail.source(i); ok && to-from > 2 {
-					f.emit(' ', i, 1)
-				}
-			case c == '/' || c == '|' || c == '\n':
-				if ok = flush(i); ok {
-					f.emit(' ', i, 1)
-				}
-			default:
-				ok = false
-				if code > 1 {
-					flush(i)
-				}
-			}
-			if ok {
-				i++
-			}
-		}
-		if ok {
-			flush(i)
-		}
+		m.flush(i)
 		s.work += 3 * (i - start)
-		if len(f.raw) >= 6 {
-			s.offer(layer, "morse", text)
+		if f := m.f; len(f.raw) >= 6 && different(f.raw) >= 4 {
+			s.offer(layer, "morse", language)
 		}
-		i = max(i, start+1)
-		for i < len(b) && (b[i] == '.' || b[i] == '-' || b[i] == '_') {
+		for i < len(b) && morseSign(b[i]) != 0 { // the rest of what is no code
 			i++
 		}
 	}
+}
+
+// morseSign returns 1 for a dot, 2 for a dash and 0 for what is neither.
+func morseSign(c byte) uint {
+	switch c {
+	case '.':
+		return 1
+	case '-', '_':
+		return 2
+	}
+	return 0
+}
+
+// A morseReader decodes one row.
+type morseReader struct {
+	f     *frame
+	trail *trail
+	code  uint // in binary after a leading 1; 0 between codes
+	from  int
+}
+
+// read takes one byte and reports whether the row goes on.
+func (m *morseReader) read(c byte, i int) bool {
+	if k := morseSign(c); k > 0 {
+		if m.code == 0 {
+			m.code, m.from = 1, i
+		}
+		m.code = m.code<<1 | (k - 1)
+		return m.code < uint(len(morseOf))
+	}
+	if c != ' ' && c != '/' && c != '|' && c != '\n' || !m.flush(i) {
+		return false
+	}
+	if from, to := m.trail.source(i); c != ' ' || to-from > 2 {
+		m.f.emit(' ', i, 1)
+	}
+	return true
+}
+
+// flush ends a code and reports whether it was one.
+func (m *morseReader) flush(end int) bool {
+	code := m.code
+	m.code = 0
+	if code == 0 {
+		return true
+	}
+	if code >= uint(len(morseOf)) || morseOf[code] == 0 {
+		return false
+	}
+	m.f.emit(morseOf[code], m.from, end-m.from)
+	return true
+}
+
+// different counts the different letters of a text.
+func different(b []byte) int {
+	var seen uint32
+	for _, c := range b {
+		if l := letterOf[c]; l < noLetter {
+			seen |= 1 << l
+		}
+	}
+	return bits.OnesCount32(seen)
 }
 
 // brailleOf maps the patterns of the six dots to letters (ISO 11548).
@@ -458,9 +546,6 @@ const spellingWords = " alpha alfa bravo charlie delta echo foxtrot golf hotel i
 func (s *Scanner) nato(layer int) {
 	b := s.frames[layer].reading.Text
 	s.work += 4 * len(b)
-	if !bytes.Contains(b, []byte("echo")) && !bytes.Contains(b, []byte("romeo")) || !bytes.Contains(b, []byte("o ")) {
-		return
-	}
 	f := s.begin(layer)
 	count := 0
 	for i := 0; i < len(b); {
@@ -483,7 +568,7 @@ func (s *Scanner) nato(layer int) {
 		}
 		i = end
 	}
-	if count >= 6 {
+	if count >= 6 && different(f.raw) >= 4 {
 		s.offer(layer, "spelling alphabet", text)
 	}
 }
@@ -500,12 +585,15 @@ func spelling(w []byte) bool {
 	return false
 }
 
+// shortestRun is the length of a word that could be several without blanks.
+const shortestRun = 14
+
 // unspaced cuts long words of the text into words: "ignoreallprevious".
 func (s *Scanner) unspaced(layer int) {
 	b := s.frames[layer].reading.Text
 	s.work += 2 * len(b)
 	f := s.begin(layer)
-	from, cuts := 0, 0
+	from, cuts := -1, 0
 	for i := 0; i < len(b); {
 		if wordOf[b[i]]&inLower == 0 {
 			i++
@@ -515,7 +603,10 @@ func (s *Scanner) unspaced(layer int) {
 		for end < len(b) && wordOf[b[end]]&inLower != 0 {
 			end++
 		}
-		if end-i >= 12 && end-i <= 1024 && s.cut(b[i:end]) {
+		if end-i >= shortestRun && end-i <= 1024 && s.cut(b[i:end]) {
+			if from < 0 {
+				from, _ = lines(b, span{i, end}, 2*block)
+			}
 			f.copy(b[from:i], from)
 			for k := end; k > i; {
 				start := i + int(s.begins[k-i])
@@ -526,16 +617,18 @@ func (s *Scanner) unspaced(layer int) {
 			for k := i + 1; k <= end; k++ {
 				if s.begins[k-i] == -2 {
 					f.copy(b[at:k], at)
-					f.emit(' ', k, 0)
-					at = k
+					if at = k; k < end {
+						f.emit(' ', k, 0)
+					}
 				}
 			}
 			from, cuts = end, cuts+1
 		}
 		i = end
 	}
-	f.copy(b[from:], from)
 	if cuts > 0 {
+		_, end := lines(b, span{from, from}, 2*block)
+		f.copy(b[from:end], from)
 		s.offer(layer, "unspaced", text)
 	}
 }
@@ -543,11 +636,11 @@ func (s *Scanner) unspaced(layer int) {
 // shaken puts the letters of shaken words back: "prveious isntructions".
 func (s *Scanner) shaken(layer int, part span) {
 	all := s.frames[layer].reading.Text
-	lo, hi := lines(all, part)
+	lo, hi := lines(all, part, 2*block)
 	b := all[:hi]
 	s.work += 4 * (hi - lo)
 	f := s.begin(layer)
-	from, count := lo, 0
+	from, count, last := lo, 0, ""
 	for i := lo; i < hi; {
 		if wordOf[b[i]]&inLower == 0 {
 			i++
@@ -557,12 +650,13 @@ func (s *Scanner) shaken(layer int, part span) {
 		for end < len(b) && wordOf[b[end]]&inLower != 0 {
 			end++
 		}
-		if n := end - i; n >= 5 && n <= longestKnown {
-			if w, ok := shaken[shape(b[i:end])]; ok && w != string(b[i:end]) {
-				f.copy(b[from:i], from)
-				f.up.add(len(f.raw), i, n, n, 1)
-				f.raw = append(f.raw, w...)
-				from, count = end, count+1
+		if w := restored(b[i:end]); w != "" {
+			f.copy(b[from:i], from)
+			f.up.add(len(f.raw), i, end-i, end-i, 1)
+			f.raw = append(f.raw, w...)
+			if from = end; w != last {
+				last = w
+				count++
 			}
 		}
 		i = end

@@ -3,19 +3,27 @@ package reading
 // A survey counts, in one pass, what could be encoded in a text, so that most
 // texts need no decoder at all.
 type survey struct {
-	odd     int // words of the base64 alphabet that no writer makes: "aGVs", "x7f"
-	codes   int // words of digits, or of hexadecimal digits with a digit among them
-	longest int // the longest word
-	singles int // letters that stand alone
-	short   int // words of two or three letters beside a sign and not a blank
-	leet    int // words with a digit or sign between letters
-	ay      int // words that end in "ay", as all do in pig latin
-	words   int
-	run     int // the longest word of small letters alone
+	odd      int // words of the base64 alphabet that no writer makes: "aGVs", "x7f"
+	codes    int // the longest row of words of hexadecimal digits, most with a digit among them
+	hex      int // the longest of such words
+	base32   int // words that could be base32: capitals or small letters, and digits
+	gap      int // the longest row of bytes that belong to no word
+	singles  int // the longest row of letters that stand alone
+	short    int // words of up to three letters that a sign cuts from another
+	leet     int // words with a digit or sign between letters
+	ay       int // words that end in "ay", as all do in pig latin
+	words    int
+	run      int  // the longest word of small letters alone
+	spells   int  // words that only the spelling alphabet uses, or nearly
+	turns    int  // words that speak of the order of words
+	turnAt   int  // the last one
+	shaken   int  // words that are known ones with their inner letters shaken
+	shakenIn span // from the first to the last of them
+	chain    int  // letters that stand alone, up to here
+	numbers  int  // words of hexadecimal digits, up to here
 
 	signs [16]int // how often each sign of signOf occurs
 
-	clumsy    spans // whose letters follow each other as in a text with slips
 	unlikely  spans // whose letters do not follow each other as in a language
 	backwards spans // whose letters follow each other as in one read backwards
 }
@@ -87,7 +95,6 @@ const (
 	bracket
 	dotSign
 	dashSign
-	quoteSign
 	leetSign
 	joinSign
 	equalSign
@@ -96,13 +103,14 @@ const (
 
 var signOf = [256]uint8{
 	'%': percentSign, '&': ampersand, '\\': backslash, '<': angle, '[': bracket, '.': dotSign, '-': dashSign, '_': dashSign,
-	'"': quoteSign, '@': leetSign, '$': leetSign, '!': leetSign, '|': leetSign,
+	'@': leetSign, '$': leetSign, '!': leetSign, '|': leetSign,
 	'*': joinSign, '~': joinSign, '^': joinSign, '\'': joinSign, '`': joinSign, ',': joinSign, '=': equalSign, '#': hashSign,
 }
 
 // take surveys a folded text.
 func (s *survey) take(text, cased []byte) {
 	*s = survey{}
+	last := 0 // where the last word ends
 	for i := 0; i < len(cased); {
 		c := cased[i]
 		first := wordOf[c]
@@ -112,6 +120,7 @@ func (s *survey) take(text, cased []byte) {
 			continue
 		}
 		start := i
+		s.gap = max(s.gap, start-last)
 		var rest uint8
 		for i++; i < len(cased); i++ {
 			k := wordOf[cased[i]]
@@ -120,35 +129,102 @@ func (s *survey) take(text, cased []byte) {
 			}
 			rest |= k
 		}
-		s.word(text, cased, start, i, first, rest)
+		s.word(text, start, i, first, rest)
+		last = i
 	}
+	s.gap = max(s.gap, len(cased)-last)
 	s.likely(text)
 }
 
 // word judges one word by the kinds of its bytes.
-func (s *survey) word(text, cased []byte, start, end int, first, rest uint8) {
+func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 	s.words++
 	n := end - start
 	all := first | rest
-	if n > s.longest {
-		s.longest = n
-	}
-	switch {
-	case all&inHigh != 0:
-		return
-	case n == 1:
+	if n == 1 {
 		if first&(inLower|inUpper) != 0 {
-			s.singles++
+			s.chain++
+			s.singles = max(s.singles, s.chain)
 		}
-		if first&inDigit != 0 {
-			s.codes++
+		s.number(first&inDigit != 0)
+		return
+	}
+	s.chain = 0
+	s.number(all&(inOther|inBase|inHigh) == 0 && (all&inDigit != 0 || n == 2) || first&inDigit != 0 && text[start+1] == 'x')
+	if all == all&(inLower|inHex|inOther) && all&inDigit == 0 {
+		s.small(text, start, end)
+		return
+	}
+	if all&inHigh != 0 {
+		return
+	}
+	s.mixed(text, start, end, all, rest)
+}
+
+// number counts words of digits in a row.
+func (s *survey) number(is bool) {
+	if !is {
+		s.numbers = 0
+		return
+	}
+	s.numbers++
+	s.codes = max(s.codes, s.numbers)
+}
+
+// small judges a word of small letters.
+func (s *survey) small(text []byte, start, end int) {
+	n := end - start
+	s.run = max(s.run, n)
+	if n <= 3 {
+		if start > 1 && joins(text[start-1]) && letterOf[text[start-2]] < noLetter || end+1 < len(text) && joins(text[end]) && letterOf[text[end+1]] < noLetter {
+			s.short++
 		}
 		return
-	case n <= 3 && all&(inLower|inUpper) != 0 && (start > 0 && text[start-1] != ' ' || end < len(text) && text[end] != ' '):
-		s.short++
 	}
-	if all&inDigit != 0 && all&(inOther|inBase) == 0 {
-		s.codes++
+	w := text[start:end]
+	if restored(w) != "" {
+		if s.shaken == 0 {
+			s.shakenIn.lo = start
+		}
+		s.shaken, s.shakenIn.hi = s.shaken+1, end
+	}
+	switch w[0] {
+	case 'r':
+		if n >= 6 && string(w[:6]) == "revers" || n >= 5 && string(w[:5]) == "ruckw" {
+			s.turns, s.turnAt = s.turns+1, start
+		}
+		if string(w) == "romeo" {
+			s.spells++
+		}
+	case 'b':
+		if n >= 8 && string(w[:8]) == "backward" {
+			s.turns, s.turnAt = s.turns+1, start
+		}
+	case 'e':
+		if string(w) == "echo" {
+			s.spells++
+		}
+	}
+	if w[n-1] == 'y' && w[n-2] == 'a' {
+		s.ay++
+	}
+}
+
+// mixed judges a word with capitals, digits or signs of base64.
+func (s *survey) mixed(text []byte, start, end int, all, rest uint8) {
+	n := end - start
+	if all&(inDigit|inBase) == 0 {
+		lower := start
+		for lower < end && text[lower] >= 'a' {
+			lower++
+		}
+		s.small(text, start, lower)
+	}
+	if all&inDigit != 0 && (all&(inOther|inBase) == 0 || text[start+1] == 'x') {
+		s.hex = max(s.hex, n)
+	}
+	if n >= 8 && (all&inUpper == 0 || all&inLower == 0) && (all&inDigit != 0 || n >= 24) {
+		s.base32++
 	}
 	if all&inBase != 0 {
 		s.signs[equalSign] += 3
@@ -158,12 +234,6 @@ func (s *survey) word(text, cased []byte, start, end int, first, rest uint8) {
 		s.leet++
 	} else if n >= 4 && rest&inUpper != 0 && all&inLower != 0 || all&inBase != 0 && n >= 8 {
 		s.odd++
-	}
-	if all == all&(inLower|inHex|inOther) && n > s.run {
-		s.run = n
-	}
-	if n > 3 && text[end-1] == 'y' && text[end-2] == 'a' {
-		s.ay++
 	}
 }
 
@@ -184,9 +254,6 @@ func (s *survey) likely(text []byte) {
 		pairs, likely, forward := sum.parts()
 		if pairs < 10 {
 			continue
-		}
-		if 10*likely < 26*pairs {
-			s.clumsy.add(i, end)
 		}
 		if 10*likely < 16*pairs {
 			s.unlikely.add(i, end)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -18,22 +19,27 @@ const enough = 400
 
 // calibrate sets the thresholds from scores of harmless texts that the scoring
 // model had not seen. The review threshold of a class is the score that one text
-// in a hundred exceeds; the distance to the block threshold is taken from all
+// in a hundred exceeds, where every source counts by the square root of its
+// texts, so that one large source does not speak for all traffic; the distance to the block threshold is taken from all
 // classes together, because one in a thousand of a class is too few to see.
 func calibrate(texts []*Text, scores []float64) [detector.Channels][detector.Lengths]detector.Threshold {
 	type key struct{ channel, length int }
-	pools := map[key][]float64{}
+	pools := map[key][]weighed{}
+	sizes := map[string]int{}
+	for _, t := range texts {
+		sizes[t.Source]++
+	}
 	for i, t := range texts {
 		if t.attack() || !workflow[t.Kind] {
 			continue
 		}
-		l := detector.LengthClass(len(t.Text))
-		pools[key{0, l}] = append(pools[key{0, l}], scores[i])
-		c := int(channelOf(t))
-		pools[key{c, l}] = append(pools[key{c, l}], scores[i])
+		l, c := detector.LengthClass(len(t.Text)), int(channelOf(t))
+		w := weighed{scores[i], 1 / math.Sqrt(float64(sizes[t.Source]))}
+		pools[key{0, l}] = append(pools[key{0, l}], w)
+		pools[key{c, l}] = append(pools[key{c, l}], w)
 	}
 	var out [detector.Channels][detector.Lengths]detector.Threshold
-	var over []float64
+	var over []weighed
 	for l := range detector.Lengths {
 		all := quantile(pools[key{0, l}], reviewRate)
 		for c := range detector.Channels {
@@ -44,7 +50,7 @@ func calibrate(texts []*Text, scores []float64) [detector.Channels][detector.Len
 			}
 		}
 		for _, s := range pools[key{0, l}] {
-			over = append(over, s-all)
+			over = append(over, weighed{s.score - all, s.weight})
 		}
 	}
 	gap := float32(math.Max(0.25, quantile(over, blockRate)))
@@ -67,14 +73,23 @@ func strictest(t *[detector.Channels][detector.Lengths]detector.Threshold) {
 	}
 }
 
-// quantile is the score that a part of the pool exceeds.
-func quantile(pool []float64, part float64) float64 {
-	if len(pool) == 0 {
-		return 0
+// A weighed score counts as much as its weight.
+type weighed struct{ score, weight float64 }
+
+// quantile is the score that a part of the pool's weight exceeds.
+func quantile(pool []weighed, part float64) float64 {
+	sorted := slices.Clone(pool)
+	slices.SortStableFunc(sorted, func(a, b weighed) int { return cmp.Compare(b.score, a.score) })
+	total, sum := 0.0, 0.0
+	for _, w := range sorted {
+		total += w.weight
 	}
-	sorted := slices.Sorted(slices.Values(pool))
-	slices.Reverse(sorted)
-	return sorted[int(part*float64(len(sorted)))]
+	for _, w := range sorted {
+		if sum += w.weight; sum > part*total {
+			return w.score
+		}
+	}
+	return 0
 }
 
 // channelOf is the channel of a text; older rows have none, their kind tells.
@@ -96,6 +111,7 @@ func quantise(m *Model, l *detector.Lexicon) *detector.Weights {
 	w := &detector.Weights{Concepts: l.ConceptsSum(), Lexicon: l.Sum(), Bias: m.Bias}
 	w.Gram, w.GramStep = steps(m.Grams, 1)
 	w.Concept, w.ConceptStep = steps(m.Concepts, conceptScale)
+	w.Row, w.RowStep = steps(m.Rows, detector.RowScale)
 	return w
 }
 
@@ -119,12 +135,15 @@ func steps(weights []float32, scale float32) ([]int8, float32) {
 
 // average is the mean of some models.
 func average(models []*Model) *Model {
-	out := &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts)}
+	out := &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows)}
 	n := float32(len(models))
 	for _, m := range models {
 		out.Bias += m.Bias / n
 		for i, v := range m.Grams {
 			out.Grams[i] += v / n
+		}
+		for i, v := range m.Rows {
+			out.Rows[i] += v / n
 		}
 		for i, v := range m.Concepts {
 			out.Concepts[i] += v / n

@@ -48,9 +48,9 @@ func derive(texts []*Text) []*Text {
 				}
 			}
 		}
-		out = append(out, encodeSome(f, attacks, 320)...)
-		out = append(out, encodeSome(f, benign, 120)...)
-		out = append(out, insertSome(f, attacks, documents, 400)...)
+		out = append(out, encodeSome(f, attacks, 160)...)
+		out = append(out, encodeSome(f, benign, 80)...)
+		out = append(out, insertSome(f, attacks, documents, 200)...)
 	}
 	return out
 }

@@ -23,13 +23,14 @@ var goalKinds = []string{"direct", "leak", "jailbreak", "indirect", "indirect-ov
 // promised are the false positive rates that recall is given at.
 var promised = [3]float64{0.001, 0.01, 0.05}
 
-// score is the highest score of a sample's windows.
+// scoreSample is the highest score of a sample's windows, less what the length
+// of the text asks for.
 func (m *Model) scoreSample(s *sample) float64 {
 	best := float32(-30)
 	for i := range s.windows {
 		best = max(best, m.score(&s.windows[i]))
 	}
-	return float64(best)
+	return float64(best - detector.Length(len(s.text.Text)))
 }
 
 // outOfFold scores every sample by the model that did not see its source.

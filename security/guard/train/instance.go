@@ -2,9 +2,8 @@ package main
 
 import (
 	"runtime"
-	"strings"
+	"slices"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/custodyhq/custody/security/guard/detector"
 	"github.com/custodyhq/custody/security/guard/reading"
@@ -14,6 +13,7 @@ import (
 type window struct {
 	grams    [2][]uint16
 	concepts [2][]uint16
+	rows     [2][]uint16
 	norm     float32 // 1/sqrt of the number of n-grams
 
 	decoded bool // of a reading that is not the text as it stands
@@ -108,10 +108,10 @@ func inside(a, b, lo, hi int) int8 {
 
 // add takes the windows of the extractor's segment.
 func (s *sample) add(e *detector.Extractor, place func(lo, hi int) int8, decoded bool) {
-	type features struct{ grams, concepts []uint16 }
+	type features struct{ grams, concepts, rows []uint16 }
 	chunks := make([]features, len(e.Chunks))
 	for i, c := range e.Chunks {
-		chunks[i] = features{narrow(e.Grams[c.GramLo:c.GramHi]), narrow(e.Concepts[c.ConceptLo:c.ConceptHi])}
+		chunks[i] = features{narrow(e.Grams[c.GramLo:c.GramHi]), narrow(e.Concepts[c.ConceptLo:c.ConceptHi]), slices.Clone(e.Rows[c.RowLo:c.RowHi])}
 	}
 	for i := range max(1, len(chunks)-1) {
 		if i >= len(chunks) {
@@ -119,9 +119,9 @@ func (s *sample) add(e *detector.Extractor, place func(lo, hi int) int8, decoded
 		}
 		j := min(i+1, len(chunks)-1)
 		w := window{decoded: decoded, inside: place(e.Chunks[i].Lo, e.Chunks[j].Hi)}
-		w.grams[0], w.concepts[0] = chunks[i].grams, chunks[i].concepts
+		w.grams[0], w.concepts[0], w.rows[0] = chunks[i].grams, chunks[i].concepts, chunks[i].rows
 		if j > i {
-			w.grams[1], w.concepts[1] = chunks[j].grams, chunks[j].concepts
+			w.grams[1], w.concepts[1], w.rows[1] = chunks[j].grams, chunks[j].concepts, chunks[j].rows
 		}
 		w.norm = detector.Norm(len(w.grams[0]) + len(w.grams[1]))
 		s.windows = append(s.windows, w)
@@ -134,9 +134,4 @@ func narrow(x []uint32) []uint16 {
 		out[i] = uint16(v) //nolint:gosec // the tables have 2^16 weights
 	}
 	return out
-}
-
-// blank tells whether a text has nothing to learn from.
-func blank(t *Text) bool {
-	return strings.TrimSpace(t.Text) == "" || !utf8.ValidString(t.Text)
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/custodyhq/custody/security/guard/detector"
 )
@@ -24,24 +25,29 @@ type Settings struct {
 	L2         float64
 	MaxWindows int     // of a harmless text in a round
 	GramScale  float64 // how fast n-grams learn beside concepts
+	RowRate    float64 // how fast patterns learn beside concepts
+	Shrink     float64 // of the concept grams after training
+	Least      float64 // smallest gradient that is followed
+	MinGrams   int     // from how many sources an n-gram must come to count
+	MinConcept int     // the same of a concept gram
 	Drop       float64 // attacks of noisy sources that score below are left out after the first round
 }
 
 func settings() Settings {
-	return Settings{Rounds: 3, Epochs: 4, Rate: 0.02, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0, L2: 0, MaxWindows: 12, GramScale: 1, Drop: -30}
+	return Settings{Rounds: 3, Epochs: 4, Rate: 0.02, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0, L2: 0, MaxWindows: 8, GramScale: 1, Drop: -30, RowRate: 1, Shrink: 0.7, Least: 0.001}
 }
 
 // A Model is a linear model in training.
 type Model struct {
-	Grams, Concepts []float32
-	Bias            float32
+	Grams, Concepts, Rows []float32
+	Bias                  float32
 }
 
 // conceptScale is the value of a concept gram that occurs.
 const conceptScale = detector.ConceptScale
 
 func (m *Model) score(w *window) float32 {
-	return m.Bias + m.gramScore(w) + m.conceptScore(w)
+	return m.Bias + m.gramScore(w) + m.conceptScore(w) + m.rowScore(w)
 }
 
 func (m *Model) gramScore(w *window) float32 {
@@ -64,6 +70,16 @@ func (m *Model) conceptScore(w *window) float32 {
 	return float32(s * conceptScale)
 }
 
+func (m *Model) rowScore(w *window) float32 {
+	var s float32
+	for _, part := range w.rows {
+		for _, x := range part {
+			s += m.Rows[x]
+		}
+	}
+	return float32(s * detector.RowScale)
+}
+
 // An example is a window with what the learner should say of it.
 type example struct {
 	w      *window
@@ -81,7 +97,9 @@ type learner struct {
 	model    *Model
 	gram     []float32 // AdaGrad's sums of squares
 	concept  []float32
+	row      []float32
 	bias     float32
+	least    float32 // smaller steps are not made
 	random   *rand.Rand
 	examples []example
 }
@@ -91,10 +109,14 @@ type learner struct {
 func learn(set Settings, all []sample, use []int, seed int) *Model {
 	l := &learner{
 		set: set, samples: all, use: use, random: random("learn", seed),
-		model: &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts)},
-		gram:  filled(detector.Grams, 1e-4), concept: filled(detector.Concepts, 1e-2), bias: 1,
+		model: &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows)},
+		gram:  filled(detector.Grams, 1e-4), concept: filled(detector.Concepts, 1e-2), row: filled(detector.Rows, 1e-2), bias: 1,
 	}
+	l.least = float32(set.Least)
 	l.weigh()
+	if set.MinGrams > 1 || set.MinConcept > 1 {
+		l.filter()
+	}
 	total := set.Rounds * set.Epochs
 	for round := range set.Rounds {
 		l.choose(round)
@@ -104,7 +126,16 @@ func learn(set Settings, all []sample, use []int, seed int) *Model {
 			l.epoch(float32(set.Rate) * (1 - float32(0.9*done)))
 		}
 	}
+	l.model.shrink(float32(set.Shrink))
 	return l.model
+}
+
+// shrink makes the concept grams weaker than they were learned: with unseen
+// sources they promise more than they keep.
+func (m *Model) shrink(by float32) {
+	for i := range m.Concepts {
+		m.Concepts[i] *= by
+	}
 }
 
 func filled(n int, v float32) []float32 {
@@ -138,6 +169,57 @@ func (l *learner) weigh() {
 			total *= l.set.Attack
 		}
 		l.weight[k] = float32(float64(l.weight[k]) * total / sum[side(key(i).attack)])
+	}
+}
+
+// filter takes the weight away from features that too few sources have: what
+// only one hand writes tells the hand, not the intention. A feature without
+// weight has an infinite sum of squares.
+func (l *learner) filter() {
+	grams, concepts := make([]sources, detector.Grams), make([]sources, detector.Concepts)
+	number := map[string]uint32{}
+	order := slices.Clone(l.use)
+	slices.SortStableFunc(order, func(a, b int) int {
+		return strings.Compare(l.samples[a].text.Source, l.samples[b].text.Source)
+	})
+	for _, i := range order {
+		name := l.samples[i].text.Source
+		if number[name] == 0 {
+			number[name] = uint32(len(number) + 1) //nolint:gosec // sources are few
+		}
+		n := number[name]
+		for k := range l.samples[i].windows {
+			w := &l.samples[i].windows[k]
+			for part := range w.grams {
+				for _, x := range w.grams[part] {
+					grams[x].add(n)
+				}
+				for _, x := range w.concepts[part] {
+					concepts[x].add(n)
+				}
+			}
+		}
+	}
+	for x := range grams {
+		if int(grams[x].n) < l.set.MinGrams {
+			l.gram[x] = infinite
+		}
+	}
+	for x := range concepts {
+		if int(concepts[x].n) < l.set.MinConcept {
+			l.concept[x] = infinite
+		}
+	}
+}
+
+const infinite = 1e30
+
+// sources counts different sources that come one after the other.
+type sources struct{ n, last uint32 }
+
+func (s *sources) add(number uint32) {
+	if s.last != number {
+		s.n, s.last = s.n+1, number
 	}
 }
 
@@ -254,7 +336,7 @@ func (l *learner) epoch(rate float32) {
 		case u < l.set.ConceptsP+l.set.GramsP:
 			concepts = false
 		}
-		s := m.Bias
+		s := m.Bias + m.rowScore(e.w)
 		if grams {
 			s += m.gramScore(e.w)
 		}
@@ -266,7 +348,7 @@ func (l *learner) epoch(rate float32) {
 			p--
 		}
 		g := float32(p * e.weight)
-		if g < 1e-4 && g > -1e-4 {
+		if g < l.least && g > -l.least {
 			continue
 		}
 		if grams {
@@ -275,6 +357,8 @@ func (l *learner) epoch(rate float32) {
 		if concepts {
 			l.update(m.Concepts, l.concept, e.w.concepts, float32(g*conceptScale), rate)
 		}
+		l.update(m.Rows, l.row, e.w.rows, float32(g*detector.RowScale), float32(rate*float32(l.set.RowRate)))
+		l.positive(e.w.rows)
 		l.bias += float32(g * g)
 		m.Bias -= float32(rate*g) / root(l.bias)
 	}
@@ -288,6 +372,18 @@ func (l *learner) update(weights, squares []float32, features [2][]uint16, g, ra
 			d := g + float32(l2*weights[x])
 			squares[x] += float32(d * d)
 			weights[x] -= float32(rate*d) / root(squares[x])
+		}
+	}
+}
+
+// positive keeps the weight of a pattern that is neither quoted nor spoken about
+// from becoming evidence of innocence.
+func (l *learner) positive(rows [2][]uint16) {
+	for _, part := range rows {
+		for _, x := range part {
+			if x%2 == 0 {
+				l.model.Rows[x] = max(0, l.model.Rows[x])
+			}
 		}
 	}
 }

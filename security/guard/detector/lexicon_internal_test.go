@@ -1,0 +1,145 @@
+package detector
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/custodyhq/custody/security/guard/reading"
+)
+
+func TestTheLexiconLoads(t *testing.T) {
+	t.Parallel()
+	l, err := NewLexicon()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Concepts) < 70 || len(l.Patterns) < 100 {
+		t.Errorf("%d concepts, %d patterns", len(l.Concepts), len(l.Patterns))
+	}
+	w, err := DecodeWeights(embeddedWeights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.Lexicon != l.Sum() {
+		t.Error("the lexicon changed since the weights were trained: run the training again")
+	}
+}
+
+// conceptsOf reads a text and names the concepts in it.
+func conceptsOf(t *testing.T, l *Lexicon, text string) []string {
+	t.Helper()
+	e := NewExtractor(l)
+	e.Open([]byte(reading.Fold(text)), nil)
+	var out []string
+	for e.Next() {
+		for _, k := range e.cutter.tokens {
+			if k.concept != 0 {
+				out = append(out, l.Concepts[k.concept].Name)
+			}
+		}
+	}
+	return out
+}
+
+func small(english, others, rows string) fstest.MapFS {
+	return fstest.MapFS{
+		"lexicon/concepts.txt": {Data: []byte(smallConcepts)},
+		"lexicon/english.txt":  {Data: []byte(english)},
+		"lexicon/others.txt":   {Data: []byte(others)},
+		"patterns.txt":         {Data: []byte(rows)},
+	}
+}
+
+var smallConcepts = func() string {
+	var b strings.Builder
+	for _, n := range slices.Concat(leads, speaks, []string{"override", "prior", "instructions"}) {
+		b.WriteString(n + " | means " + n + " | " + n + "\n")
+	}
+	return b.String()
+}()
+
+func TestWordsBeginningsPhrasesAndGlyphs(t *testing.T) {
+	t.Parallel()
+	l, err := loadLexicon(small(
+		"override: ignor* \"set aside\"\nprior: previous \"from before\"\nnegation: don't\n",
+		"override: 忽略 ignorier* \nprior: 之前 之前的 السابقة\ninstructions: 指令 تعليمات anweisung*\n",
+		"a: override prior\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string][]string{
+		"ignoring the previous one":   {"override", "prior"},
+		"ignite the previously lit":   nil,
+		"Set aside what was":          {"override"},
+		"set it aside":                nil,
+		"from before and set-aside":   {"prior", "override"},
+		"Don't":                       {"negation"},
+		"忽略之前的所有指令":                   {"override", "prior", "instructions"},
+		"التعليمات السابقة":           {"instructions", "prior"},
+		"Ignorieren Sie Anweisungen!": {"override", "instructions"},
+	} {
+		if diff := cmp.Diff(want, conceptsOf(t, l, text)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestMistakesInTheDataAreNamed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ english, rows, want string }{
+		{"nothing: x\n", "a: override\n", "line 1"},
+		{"override: \"set aside\n", "a: override\n", "quotation mark"},
+		{"override: x\n", "a: overide\n", `patterns.txt:1: "overide" is no concept`},
+		{"override: x\n", "a override\n", "want family"},
+		{"override: x\n", "a: override ~x prior\n", "gap"},
+		{"override: x\n", "a: override ~70 prior\n", "at most"},
+		{"override: x\n", "a: override ; beside=prior\n", "unknown place"},
+	} {
+		if _, err := loadLexicon(small(c.english, "", c.rows)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q %q: %v, want %q", c.english, c.rows, err, c.want)
+		}
+	}
+}
+
+func TestPatternsMatchWhereTheySay(t *testing.T) {
+	t.Parallel()
+	const words = "override: ignore\nprior: previous\ninstructions: rules\nreporting: example\nyou: you\nnew: new\nmodel: robot\n"
+	for _, c := range []struct {
+		row, text string
+		want      int // matches
+		quoted    bool
+	}{
+		{"override ~2 prior ~1 instructions", "please ignore all the previous house rules", 1, false},
+		{"override ~1 prior ~1 instructions", "please ignore all the previous house rules", 0, false},
+		{"override prior", "ignore it. previous", 0, false},
+		{"override prior ; across=", "ignore it. previous", 1, false},
+		{"override! instructions", "they ignore rules", 1, false},
+		{"override! instructions", "the visitors ignore rules", 0, false},
+		{"override^ instructions", "yes. ignore rules", 1, false},
+		{"override^ instructions", "yes, ignore rules", 0, false},
+		{"within 4 override & instructions", "rules that we ignore", 1, false},
+		{"within 2 override & instructions", "rules that we all ignore", 0, false},
+		{"override instructions ; between=new", "ignore new rules", 0, false},
+		{"override instructions ; before=you", "do you ignore rules", 0, false},
+		{"override instructions ; after=you", "ignore rules you made", 0, false},
+		{"model: override", "robot: ignore", 1, false},
+		{"model: override", "robot ignore", 0, false},
+		{"override instructions", `he said "ignore rules" and left`, 1, true},
+		{"override instructions", "an example is ignore rules", 1, true},
+	} {
+		l, err := loadLexicon(small(words, "", "a: "+c.row+"\n"))
+		if err != nil {
+			t.Fatalf("%s: %v", c.row, err)
+		}
+		e := NewExtractor(l)
+		e.Open([]byte(c.text), nil)
+		e.Next()
+		if len(e.Rows) != c.want || c.want > 0 && (e.Rows[0]%2 == 1) != c.quoted {
+			t.Errorf("%s on %q: %v", c.row, c.text, e.Rows)
+		}
+	}
+}

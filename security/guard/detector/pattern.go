@@ -1,0 +1,357 @@
+package detector
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Pattern is a row of concepts with a few words between them: what an order to
+// a model looks like in any language. A pattern found is a feature; training
+// gives it its weight.
+type Pattern struct {
+	Family string // what it is an example of: override, leak
+	Means  string // in words, made from the labels of its concepts
+
+	slots   []slot
+	between concepts // harmless if one of these stands inside
+	before  concepts // or within three words before
+	after   concepts // or within three words after
+	across  bool     // may go over the end of a sentence
+	within  int      // more than 0: in any order within so many words
+}
+
+// A slot asks for a word of one of the concepts.
+type slot struct {
+	of    concepts
+	gap   int  // words that may stand before it
+	order bool // where an order may begin
+	start bool // at the beginning of a sentence
+	colon bool // before a colon
+}
+
+// concepts is a set of concepts.
+type concepts [4]uint64
+
+func (s *concepts) put(c uint8)      { s[c>>6] |= 1 << (c & 63) }
+func (s *concepts) has(c uint8) bool { return s[c>>6]>>(c&63)&1 != 0 }
+
+const (
+	usualGap = 2
+	// reach is how far a row goes, in words.
+	reach = 60
+	// around is how far before and after a row is looked.
+	around = 3
+	// maxMatches bounds the patterns found in a segment.
+	maxMatches = 512
+
+	// Rows is the size of the table of weights for patterns: two for each, one as
+	// it stands and one for a pattern that is quoted or spoken about.
+	Rows        = 1024
+	maxPatterns = Rows / 2
+)
+
+// leads may stand before the verb of an order; speaks tell that a sentence
+// speaks about something.
+var (
+	leads  = []string{"please", "must", "now", "you", "instead", "urgent", "only", "new", "stop", "condition", "model", "letter", "negation", "continue", "user"}
+	speaks = []string{"reporting", "defence", "attacker"}
+)
+
+// learnPatterns reads patterns.txt, which says itself how a line looks.
+func (l *Lexicon) learnPatterns(body string, ids map[string]uint8) error {
+	for n, line := range strings.Split(body, "\n") {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		p, err := l.parsePattern(line, ids)
+		if err != nil {
+			return fmt.Errorf("patterns.txt:%d: %w", n+1, err)
+		}
+		if len(l.Patterns) == maxPatterns {
+			return fmt.Errorf("patterns.txt: more than %d patterns", maxPatterns)
+		}
+		for c := range l.Concepts {
+			if p.slots[0].of.has(uint8(c)) { //nolint:gosec // a concept
+				l.starts[c] = append(l.starts[c], uint16(len(l.Patterns))) //nolint:gosec // bounded above
+			}
+		}
+		l.Patterns = append(l.Patterns, p)
+	}
+	var err error
+	if l.lead, err = setOf(leads, ids); err != nil {
+		return err
+	}
+	l.speak, err = setOf(speaks, ids)
+	return err
+}
+
+func (l *Lexicon) parsePattern(line string, ids map[string]uint8) (Pattern, error) {
+	family, rest, ok := strings.Cut(line, ":")
+	if !ok {
+		return Pattern{}, errors.New("want family: row")
+	}
+	p := Pattern{Family: strings.TrimSpace(family)}
+	row, unless, _ := strings.Cut(rest, ";")
+	if err := p.parseRow(strings.Fields(row), ids); err != nil {
+		return p, err
+	}
+	for _, f := range strings.Fields(unless) {
+		if err := p.parseUnless(f, ids); err != nil {
+			return p, err
+		}
+	}
+	p.Means = p.Family + ": " + l.say(p.slots)
+	return p, nil
+}
+
+// parseRow reads "slot ~gap slot" or "within N slot & slot".
+func (p *Pattern) parseRow(fields []string, ids map[string]uint8) error {
+	var err error
+	if len(fields) > 1 && fields[0] == "within" {
+		if p.within, err = strconv.Atoi(fields[1]); err != nil {
+			return fmt.Errorf("within: %w", err)
+		}
+		fields = fields[2:]
+	}
+	gap, total := 0, 0
+	for _, f := range fields {
+		if n, ok := strings.CutPrefix(f, "~"); ok {
+			if gap, err = strconv.Atoi(n); err != nil {
+				return fmt.Errorf("gap: %w", err)
+			}
+			continue
+		}
+		if f == "&" {
+			continue
+		}
+		s, err := parseSlot(f, ids)
+		if err != nil {
+			return err
+		}
+		s.gap = gap
+		total += gap + 1
+		p.slots = append(p.slots, s)
+		gap = usualGap
+	}
+	if len(p.slots) == 0 || total > reach || p.within > reach/2 {
+		return fmt.Errorf("a row has at least one slot and at most %d words", reach)
+	}
+	return nil
+}
+
+// parseSlot reads concepts divided by | with the signs ! ^ : behind them.
+func parseSlot(f string, ids map[string]uint8) (s slot, err error) {
+	for len(f) > 0 && strings.IndexByte("!^:", f[len(f)-1]) >= 0 {
+		switch f[len(f)-1] {
+		case '!':
+			s.order = true
+		case '^':
+			s.start = true
+		default:
+			s.colon = true
+		}
+		f = f[:len(f)-1]
+	}
+	s.of, err = setOf(strings.Split(f, "|"), ids)
+	return s, err
+}
+
+// parseUnless reads "across=" or a place and the concepts that make a row
+// harmless there.
+func (p *Pattern) parseUnless(f string, ids map[string]uint8) error {
+	where, names, _ := strings.Cut(f, "=")
+	if where == "across" {
+		p.across = true
+		return nil
+	}
+	set, ok := map[string]*concepts{"between": &p.between, "before": &p.before, "after": &p.after}[where]
+	if !ok {
+		return fmt.Errorf("unknown place %q", where)
+	}
+	var err error
+	*set, err = setOf(strings.Split(names, "|"), ids)
+	return err
+}
+
+func setOf(names []string, ids map[string]uint8) (concepts, error) {
+	var out concepts
+	for _, name := range names {
+		id, ok := ids[name]
+		if !ok {
+			return out, fmt.Errorf("%q is no concept", name)
+		}
+		out.put(id)
+	}
+	return out, nil
+}
+
+// say writes a row with the labels of its concepts.
+func (l *Lexicon) say(slots []slot) string {
+	words := make([]string, len(slots))
+	for i, s := range slots {
+		var labels []string
+		for c := range l.Concepts {
+			if s.of.has(uint8(c)) { //nolint:gosec // a concept
+				labels = append(labels, l.Concepts[c].Label)
+			}
+		}
+		words[i] = strings.Join(labels[:min(3, len(labels))], "/")
+	}
+	return strings.Join(words, " … ")
+}
+
+// A match is a pattern found between two tokens.
+type match struct {
+	pattern     uint16
+	first, last int32
+}
+
+// match finds the patterns of the segment. The work for a word is bounded by the
+// number of patterns that begin with its concept and by reach.
+func (e *Extractor) match() {
+	e.found = e.found[:0]
+	l, tokens := e.cutter.lexicon, e.cutter.tokens
+	for i := range tokens {
+		for _, n := range l.starts[tokens[i].concept] {
+			p := &l.Patterns[n]
+			if !e.fits(&p.slots[0], i) {
+				continue
+			}
+			last := -1
+			if p.within > 0 {
+				last = e.near(p, i)
+			} else {
+				last = e.row(p, i)
+			}
+			if last >= 0 && !e.harmless(p, i, last) && len(e.found) < maxMatches {
+				e.found = append(e.found, match{pattern: n, first: int32(i), last: int32(last)}) //nolint:gosec // a segment is short
+			}
+		}
+	}
+	slices.SortStableFunc(e.found, func(a, b match) int { return int(a.last - b.last) })
+}
+
+func (e *Extractor) fits(s *slot, i int) bool {
+	t := &e.cutter.tokens[i]
+	return t.concept != 0 && s.of.has(t.concept) &&
+		(!s.start || t.flags&sentenceStart != 0) &&
+		(!s.colon || t.flags&colon != 0) &&
+		(!s.order || e.ordered(i))
+}
+
+// ordered tells whether an order may begin at token i: at the beginning of a
+// sentence or a clause, or after words that lead to one.
+func (e *Extractor) ordered(i int) bool {
+	tokens := e.cutter.tokens
+	for k := i; k > i-4; k-- {
+		if k == 0 || tokens[k].flags&(sentenceStart|clauseStart) != 0 {
+			return true
+		}
+		before := &tokens[k-1]
+		if short := before.concept == 0 && before.hi-before.lo <= 5; !short && !e.cutter.lexicon.lead.has(before.concept) {
+			return false
+		}
+	}
+	return false
+}
+
+// row follows a row from token i and returns its last token, -1 for none. What
+// it may have reached after each slot is a set of bits, so that no text makes it
+// try the same twice.
+func (e *Extractor) row(p *Pattern, i int) int {
+	tokens := e.cutter.tokens
+	reached, sentence := uint64(1), tokens[i].line
+	for n := 1; n < len(p.slots); n++ {
+		s := &p.slots[n]
+		if p.slots[n-1].colon {
+			sentence++ // a colon ends one
+		}
+		var next uint64
+		lowest, highest := bits.TrailingZeros64(reached), 63-bits.LeadingZeros64(reached)
+		for d := lowest + 1; d <= highest+s.gap+1 && i+d < len(tokens); d++ {
+			if tokens[i+d].line > sentence && !p.across {
+				break
+			}
+			window := uint64(1)<<d - 1 // everything before
+			if d > s.gap+1 {
+				window &^= uint64(1)<<(d-s.gap-1) - 1
+			}
+			if reached&window == 0 {
+				continue
+			}
+			if e.fits(s, i+d) {
+				next |= 1 << d
+			}
+		}
+		if reached = next; reached == 0 {
+			return -1
+		}
+	}
+	return i + bits.TrailingZeros64(reached)
+}
+
+// near finds the other slots within some words around token i and returns the
+// last token, -1 if one is missing.
+func (e *Extractor) near(p *Pattern, i int) int {
+	tokens := e.cutter.tokens
+	last := i
+	for n := 1; n < len(p.slots); n++ {
+		found := -1
+		for d := 1; d <= p.within && found < 0; d++ {
+			switch {
+			case i-d >= 0 && tokens[i-d].line == tokens[i].line && e.fits(&p.slots[n], i-d):
+				found = i - d
+			case i+d < len(tokens) && tokens[i+d].line == tokens[i].line && e.fits(&p.slots[n], i+d):
+				found = i + d
+			}
+		}
+		if found < 0 {
+			return -1
+		}
+		last = max(last, found)
+	}
+	return last
+}
+
+// harmless tells whether a word inside or beside a row makes it innocent: my
+// instructions, the instructions of the contract.
+func (e *Extractor) harmless(p *Pattern, first, last int) bool {
+	return e.any(&p.between, first+1, last, first) || e.any(&p.before, first-around, first, first) || e.any(&p.after, last+1, last+1+around, last)
+}
+
+// any tells whether a token from lo to hi has one of the concepts, in the
+// sentence of token of.
+func (e *Extractor) any(set *concepts, lo, hi, of int) bool {
+	if *set == (concepts{}) {
+		return false
+	}
+	tokens := e.cutter.tokens
+	for k := max(0, lo); k < min(hi, len(tokens)); k++ {
+		if tokens[k].concept != 0 && tokens[k].line == tokens[of].line && set.has(tokens[k].concept) {
+			return true
+		}
+	}
+	return false
+}
+
+// spoken tells whether a match is quoted, or in a sentence that speaks about
+// something.
+func (e *Extractor) spoken(m match) bool {
+	tokens := e.cutter.tokens
+	if tokens[m.first].flags&tokens[m.last].flags&quoted != 0 {
+		return true
+	}
+	return e.any(&e.cutter.lexicon.speak, int(m.first)-8, int(m.first), int(m.first))
+}
+
+// row of the table of weights that a match stands for.
+func (e *Extractor) weightOf(m match) uint16 {
+	if e.spoken(m) {
+		return m.pattern*2 + 1
+	}
+	return m.pattern * 2
+}
