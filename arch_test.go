@@ -42,6 +42,7 @@ func packages() map[string]row {
 		"security/guard":    {layer: 3, pure: true},
 		"security/policy":   {layer: 1, std: true, pure: true},
 		"security/vault":    {layer: 1, std: true, pure: true},
+		"security/waiver":   {layer: 1, std: true, pure: true},
 		"migrations":        {layer: 1},
 		"store/localpg":     {layer: 1},
 		"api/client":        {layer: 0, std: true},
@@ -53,6 +54,7 @@ func packages() map[string]row {
 
 		"workflow": {layer: 4, pure: true},
 
+		"security/guard/egress":  {layer: 2, pure: true},
 		"security/guard/reading": {layer: 1, pure: true},
 
 		"security/guard/detector": {layer: 2, pure: true},
@@ -110,8 +112,10 @@ func libraries() []library {
 		{prefix: "github.com/santhosh-tekuri/jsonschema/v6", homes: []string{"workflow"}, tests: true},
 		{prefix: "github.com/tmc/langchaingo", homes: []string{"steps/model"}},
 		{prefix: "github.com/ulikunitz/xz", homes: []string{"store/localpg"}},
+		{prefix: "github.com/yuin/goldmark", homes: []string{"security/guard/egress"}},
 		{prefix: "go.opentelemetry.io", homes: []string{"internal/telemetry"}, tests: true},
 		{prefix: "golang.org/x/net/publicsuffix", homes: []string{"security/guard/sensitive"}},
+		{prefix: "golang.org/x/net/idna", homes: []string{"security/guard/egress"}},
 		{prefix: "golang.org/x/text", homes: []string{"security/guard/reading"}},
 		{prefix: "golang.org/x/term", homes: []string{"cmd/custody"}},
 		{prefix: "golang.org/x/text/width", homes: []string{"cmd/custody"}},

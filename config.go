@@ -20,6 +20,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/custodyhq/custody/security/oidc"
+	"github.com/custodyhq/custody/security/waiver"
 	"github.com/custodyhq/custody/steps/kinds"
 	"github.com/custodyhq/custody/steps/model"
 )
@@ -47,6 +48,7 @@ type Config struct {
 	Connections     map[string]kinds.Connection
 	Limits          Limits
 	Telemetry       Telemetry // where traces and metrics go; default: nowhere
+	Observe         time.Time // until then the prompt firewall only observes; at most 30 days ahead
 	Production      bool      // CUSTODY_ENV=production: no plain HTTP, no development provider
 	// Funcs are Go functions that workflows may use as kinds of step.
 	Funcs   []kinds.Func
@@ -97,6 +99,7 @@ const (
 	EnvClients  = "CUSTODY_OIDC_CLIENTS"
 	EnvProfile  = "CUSTODY_OIDC_PROFILE"
 	EnvMode     = "CUSTODY_ENV"
+	EnvObserve  = "CUSTODY_GUARD_OBSERVE_UNTIL"
 	EnvNotify   = "NOTIFY_SOCKET" // systemd's
 )
 
@@ -146,6 +149,11 @@ func Load(env func(string) string, path string) (Config, error) {
 	var err error
 	if c.Telemetry, err = telemetryOf(env); err != nil {
 		return Config{}, err
+	}
+	if until := env(EnvObserve); until != "" {
+		if c.Observe, err = time.Parse(time.RFC3339, until); err != nil {
+			return Config{}, errors.New(EnvObserve + ": must be a time as in RFC 3339, such as 2027-01-31T00:00:00Z: write it so, or unset it")
+		}
 	}
 	if is, ok := issuerOf(env); ok {
 		// Everything that speaks of one issuer without a file replaces the file's.
@@ -334,6 +342,9 @@ func (c *Config) validate() error {
 	}
 	if err := errors.Join(c.Limits.validate(), c.JudgeBudget.validate(), c.Guard.validate()); err != nil {
 		return err
+	}
+	if c.Observe.After(time.Now().Add(waiver.MaxObserve)) {
+		return errors.New(EnvObserve + ": lies more than 30 days ahead: set an earlier end; it may be set again")
 	}
 	if c.Drain < 0 || c.Workers < 0 {
 		return errors.New("custody config: Drain and Workers must not be negative")

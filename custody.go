@@ -116,7 +116,7 @@ func (c *Custody) assemble(ctx context.Context) error {
 	c.engine, err = engine.New(engine.Config{
 		Store: c.db, Pipeline: pipeline, Kinds: c.set.Kinds(), Keys: c.keys.Mandate, Vault: c.keys.Vault,
 		Build: c.cfg.Version, Workers: c.cfg.Workers, Drain: c.cfg.Drain * 5 / 6, Log: c.component("engine"),
-		Tracer: c.watch,
+		Tracer: c.watch, Observe: c.cfg.Observe,
 	})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/custodyhq/custody/steps/model"
 )
@@ -21,7 +22,7 @@ import (
 func Variables() []string {
 	return []string{
 		EnvDatabase, EnvListen, EnvMetrics, EnvConfig, EnvKeyDir, EnvURL, EnvTLSCert, EnvTLSKey,
-		EnvIssuer, EnvAudience, EnvClients, EnvProfile, EnvMode, "CUSTODY_LOG", "CUSTODY_LOG_LEVEL",
+		EnvIssuer, EnvAudience, EnvClients, EnvProfile, EnvMode, EnvObserve, "CUSTODY_LOG", "CUSTODY_LOG_LEVEL",
 		envToken, envTokenFile, "CUSTODY_PG_BIN", "CUSTODY_MAVEN_REPOSITORY",
 	}
 }
@@ -42,6 +43,10 @@ func (e *examination) settings(ctx context.Context, s *sheet) {
 	e.transport(s)
 	e.addresses(ctx, s)
 	e.secrets(s)
+	if e.cfg.Observe.After(time.Now()) {
+		s.hint("prompt firewall", "it only observes until "+e.cfg.Observe.UTC().Format(time.RFC3339)+": what would stop a text is only noted",
+			"unset "+EnvObserve+" in the environment of every process, and start them again")
+	}
 	if e.in.Unread == nil && e.cfg.Limits == (Limits{}) {
 		s.hint("limits", "none are set: one person can keep everybody else waiting",
 			"write limits: {submissions_per_minute: 10, reads_per_minute: 60} into the configuration file")

@@ -71,7 +71,7 @@ func TestOperationsPageNamesEveryVariable(t *testing.T) {
 	known := []string{"CUSTODY_URL", "CUSTODY_TOKEN", "CUSTODY_TOKEN_FILE", "CUSTODY_LOG", "CUSTODY_LOG_LEVEL"}
 	for _, name := range []string{
 		custody.EnvDatabase, custody.EnvListen, custody.EnvMetrics, custody.EnvConfig, custody.EnvKeyDir, custody.EnvTLSCert,
-		custody.EnvTLSKey, custody.EnvIssuer, custody.EnvAudience, custody.EnvClients, custody.EnvProfile, custody.EnvMode,
+		custody.EnvTLSKey, custody.EnvIssuer, custody.EnvAudience, custody.EnvClients, custody.EnvProfile, custody.EnvMode, custody.EnvObserve,
 	} {
 		known = append(known, name)
 		if !bytes.Contains(raw, []byte("`"+name+"`")) {

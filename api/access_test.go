@@ -71,7 +71,7 @@ type stage struct {
 	run, failed, waiting, counted client.Run
 	approval                      client.Approval // of waiting
 	half                          client.Approval // of counted: the person with the role legal has voted
-	revocation                    string
+	revocation, release           string
 }
 
 // counting waits for two votes.
@@ -95,6 +95,12 @@ func (b *bench) stage() stage {
 	var r client.Revocation
 	made.decode(b.t, &r)
 	if s.revocation = r.ID; made.StatusCode != http.StatusCreated {
+		b.t.Fatalf("%d %s", made.StatusCode, made.body)
+	}
+	var rel client.Release
+	made = b.send("carol", "POST", "/v1/guard/releases", `{"text": "x", "reason": "a test's", "until": "`+time.Now().Add(time.Hour).Format(time.RFC3339)+`"}`)
+	made.decode(b.t, &rel)
+	if s.release = rel.ID; made.StatusCode != http.StatusCreated {
 		b.t.Fatalf("%d %s", made.StatusCode, made.body)
 	}
 	return s
@@ -139,6 +145,12 @@ func (s stage) requests() map[string][]request {
 		"POST /v1/revocations":                rehearsed(`{"kind": "run", "value": "` + s.run.ID + `", "reason": "x"}`),
 		"GET /v1/revocations/{revocation}":    read,
 		"DELETE /v1/revocations/{revocation}": rehearsed(""),
+		"GET /v1/guard/releases":              read,
+		"POST /v1/guard/releases":             rehearsed(`{"text": "x", "reason": "x", "until": "` + time.Now().Add(time.Hour).Format(time.RFC3339) + `"}`),
+		"DELETE /v1/guard/releases/{release}": rehearsed(""),
+		"GET /v1/guard/mode":                  read,
+		"PUT /v1/guard/mode":                  rehearsed(`{"mode": "enforce", "reason": "x"}`),
+		"GET /v1/guard/labels":                read,
 		"POST /oidc/backchannel-logout":       {{body: "logout_token=x", media: "application/x-www-form-urlencoded"}},
 
 		"GET /livez": read, "GET /readyz": read, "GET /metrics": read, "GET /v1/status": read, "GET /docs": read,
@@ -158,7 +170,7 @@ func (s stage) path(operation string) string {
 	case strings.HasSuffix(path, "/mine"):
 		apr = s.half.ID
 	}
-	return strings.NewReplacer("{run}", run, "{approval}", apr, "{hash}", s.run.Receipt.Hash, "{name}", "plain", "{step}", "say", "{revocation}", s.revocation).Replace(path)
+	return strings.NewReplacer("{run}", run, "{approval}", apr, "{hash}", s.run.Receipt.Hash, "{name}", "plain", "{step}", "say", "{revocation}", s.revocation, "{release}", s.release).Replace(path)
 }
 
 // operations are those of the description, in the order of the table.

@@ -139,6 +139,9 @@ func (a *API) routes() {
 	a.bundleRoutes()
 	a.reportRoutes()
 	a.revocationRoutes()
+	a.releaseRoutes()
+	a.modeRoutes()
+	a.labelRoutes()
 	a.logoutRoutes()
 	a.referenceRoutes()
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"net/http"
@@ -21,6 +22,7 @@ type Approval struct {
 	Run       string  `json:"run"`
 	Step      string  `json:"step"`
 	Attempt   int     `json:"attempt"`
+	Kind      string  `json:"kind" enum:"step,guard.review" doc:"step: a step of the workflow asks; guard.review: the firewall stopped a text"`
 	State     string  `json:"state" enum:"pending,approved,rejected,expired,withdrawn"`
 	Document  string  `json:"document" doc:"RFC 8785 text, exactly what was hashed"`
 	Digest    string  `json:"digest" doc:"sha256:… of document, and the ETag"`
@@ -135,7 +137,7 @@ func (x asked) show() Approval {
 		rule.OnReject = approval.OnRejectFail
 	}
 	out := Approval{
-		ID: x.ID.Name("apr"), Run: x.Run.Name("run"), Step: x.Step, Attempt: x.Attempt, State: string(x.State),
+		ID: x.ID.Name("apr"), Run: x.Run.Name("run"), Step: x.Step, Attempt: x.Attempt, Kind: cmp.Or(string(x.request.Document.Kind), "step"), State: string(x.State),
 		Document: x.Document, Digest: x.Digest, Rule: Rule{Quorum: rule.Quorum, Groups: list(x.Roles), OnReject: rule.OnReject},
 		Votes: showVotes(x.Votes), You: You{MayVote: len(x.reasons) == 0, Reasons: x.reasons},
 		ExpiresAt: stamp(x.ExpiresUS), UsedAt: stampOf(x.UsedUS),

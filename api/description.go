@@ -70,7 +70,7 @@ const rehearses = " With dry_run it makes every check and changes nothing."
 func described() map[string]notes {
 	const (
 		workflows, runs, approvals, ledger = "Workflows", "Runs", "Approvals", "Ledger"
-		principals, system                 = "Principals", "System"
+		principals, system, firewall       = "Principals", "System", "Firewall"
 	)
 	return map[string]notes{
 		"publishWorkflow":      {workflows, "Registers a version under the digest of its canonical form and, unless current=false, makes it the current one: 201, or 200 if the version was there. Needs the role author; with dry_run anybody who signed in may validate a definition, and gets its digest and warnings. Writes workflow.registered.", []string{"denied", "invalid-workflow", "idempotency-mismatch"}},
@@ -100,6 +100,12 @@ func described() map[string]notes {
 		"listRevocations":      {principals, "What is revoked now, newest first. Needs the role security or auditor. The kind sub includes logouts of all of a person's sessions, which concern only what began before them.", []string{"denied"}},
 		"revoke":               {principals, "Takes a right away at once: new requests are refused in every process, and a run under way is refused its next step and fails with the reason revoked. Needs the role security; for a session or a token of one's own, that of the present request or one in which one submitted a run, it needs none. In every case a person with a second factor who signed in within five minutes. A person is named as in the ledger, subj_…, because what the provider calls them is personal and not unique. Of a key that signs mandates and votes, nothing that it signed counts any more. 200 says that it was revoked already. Writes revocation.added." + rehearses, []string{"step-up-required", "denied", "invalid-input", "idempotency-mismatch"}},
 		"liftRevocation":       {principals, "Gives back what a revocation took; runs that failed by it stay failed. Needs the role security and a person with a second factor who signed in within five minutes. 404 also if it was lifted before. Writes revocation.lifted." + rehearses, []string{"step-up-required", "denied", "not-found"}},
+		"listReleases":         {firewall, "Releases of texts that the firewall stopped, newest first, those that have ended and those that were lifted included. They name texts by keyed fingerprints. Needs the role security or auditor.", []string{"denied"}},
+		"releaseText":          {firewall, "Lets a text pass that the firewall stopped, for that text only, until an end: one that is handed in, or all for which the last attempt of a step was blocked or withheld. Needs the role security and a person with a second factor who signed in within five minutes. Nobody releases texts of a run that they submitted, and a release does nothing in runs of the person who made it. A secret in the text is stopped all the same. Writes guard.released." + rehearses, []string{"step-up-required", "denied", "not-eligible", "not-found", "invalid-input", "idempotency-mismatch"}},
+		"liftRelease":          {firewall, "Ends a release at once; what it has let begin goes on. Needs the role security and a person with a second factor who signed in within five minutes. 404 also if it was lifted before. Writes guard.release_lifted." + rehearses, []string{"step-up-required", "denied", "not-found"}},
+		"getGuardMode":         {firewall, "Whether the firewall enforces or only observes, until when, and who said so. For whoever signed in.", nil},
+		"setGuardMode":         {firewall, "Lets the firewall only observe until an end, at most 30 days ahead, or enforce again: what would stop a text is then a note in the ledger that names this order; the schema, the size and the judge hold all the same. Needs the role security and a person with a second factor who signed in within five minutes. An order to enforce does not end what the server's configuration orders. Writes guard.mode_changed." + rehearses, []string{"step-up-required", "denied", "invalid-input"}},
+		"getGuardLabels":       {firewall, "What people decided about texts that the firewall stopped as instructions, one JSON object a line in the format that security/guard/train reads: benign what a review or a release let pass, attack what a review of one text rejected. Texts that were erased and releases that were lifted are left out. Needs the role security and a person with a second factor who signed in within five minutes. Writes payload.read for every text before it is sent.", []string{"step-up-required", "denied"}},
 		"backchannelLogout":    {principals, "The provider says that a session, or all of a person's, has ended (OpenID Connect Back-Channel Logout 1.0). The signed logout token is the authority: no bearer token is needed. The session is revoked, or without sid every session of the person that began until now. A token counts once. Writes revocation.added. There is no dry_run.", nil},
 		"livez":                {system, "Answers as long as the process does. Public.", nil},
 		"readyz":               {system, "Whether database, schema, keys and provider are usable: 200, or 503 with the check that failed. Public.", nil},
@@ -149,7 +155,7 @@ func (a *API) describe() {
 	o := a.huma.OpenAPI()
 	o.Info.Description = about
 	o.Tags = nil
-	for _, tag := range []string{"Workflows", "Runs", "Approvals", "Ledger", "Principals", "System"} {
+	for _, tag := range []string{"Workflows", "Runs", "Approvals", "Ledger", "Firewall", "Principals", "System"} {
 		o.Tags = append(o.Tags, &huma.Tag{Name: tag})
 	}
 	o.Components.Headers = headers()

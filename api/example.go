@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,6 +23,7 @@ const (
 	exampleTime    = "2026-11-21T17:52:15.000000Z"
 	exampleDigest  = "sha256:2f7ee4d3a7c9a1a4f5e0b8c4d2916e3f70c8b5a1d9e2f3046b7c8d9e0f1a2b3c"
 	exampleBody    = `{"act":[],"action":"run.submitted","actor":"` + examplePerson + `","at_us":1795283535000000,"attempt":0,"call":"","key":"","outcome":"ok","run":"` + exampleRun + `","step":"","v":1}`
+	exampleRelease = "rel_01m7zmw0000000000000000000"
 	exampleProcess = "proc_01m7zmw0000000000000000000"
 	exampleRequest = "req_01m7zn9p4nfm6b2kns050bmg3f"
 )
@@ -29,6 +31,7 @@ const (
 // examples are values of the description's objects, by the names of their
 // schemas. They are made of the types that are sent, so they cannot lag behind.
 func examples() map[string]any {
+	stopped := exampleRun
 	at, expires, age := exampleTime, "2026-11-21T18:52:15.000000Z", int64(40)
 	hash := audit.Hash{0xab, 0xcd}
 	receipt := &store.Receipt{Stream: exampleRun, Seq: 0, Hash: hash}
@@ -45,13 +48,17 @@ func examples() map[string]any {
 	}
 	vote := Vote{ID: "vote_01m7zndmf2emhvwsgwh8cam63c", By: exampleOther, Decision: "approve", Digest: exampleDigest, At: at}
 	asked := Approval{
-		ID: exampleApr, Run: exampleRun, Step: "legal", Attempt: 1, State: "pending", Document: "{}", Digest: exampleDigest,
+		ID: exampleApr, Run: exampleRun, Step: "legal", Attempt: 1, Kind: "step", State: "pending", Document: "{}", Digest: exampleDigest,
 		Rule: Rule{Quorum: 2, Groups: []string{"legal"}, OnReject: approval.OnRejectFail}, Votes: []Vote{vote}, You: You{MayVote: true, Reasons: []string{}}, ExpiresAt: expires,
 	}
 	cast := vote
 	cast.State, cast.Receipt = "pending", receipt
 	entry := audit.Entry{Log: "custody.example/acme/2026H2", Stream: exampleRun, Hash: hash, Body: exampleBody}
 	revoked := Revocation{ID: "rev_01m7zq3f8w6h4k2n0r8t6v4x2z", Kind: "sub", Value: examplePerson, Reason: "left the company", By: exampleOther, CreatedAt: at, Receipt: receipt}
+	released := Release{
+		ID: exampleRelease, Texts: []string{"k-01m7zmw0000000000000000000:" + strings.Repeat("7f", 32)}, Run: &stopped, Step: "draft",
+		Reason: "a clause of our own template", By: exampleOther, CreatedAt: at, Until: expires, Receipt: receipt,
+	}
 	return map[string]any{
 		"Run": run, "Workflow": version, "Approval": asked, "Vote": cast, "Entry": entry, "Revocation": revoked,
 		"PageRun": Page[Run]{Data: []Run{run}}, "PageWorkflow": Page[Workflow]{Data: []Workflow{version}}, "PageApproval": Page[Approval]{Data: []Approval{asked}},
@@ -75,6 +82,11 @@ func examples() map[string]any {
 		"Ballot":                ballot{Decision: "approve", Digest: exampleDigest},
 		"ChooseWorkflowRequest": map[string]string{"digest": exampleDigest},
 		"NewRevocation":         NewRevocation{Kind: "sub", Value: examplePerson, Reason: "left the company"},
+		"Release":               released,
+		"PageRelease":           Page[Release]{Data: []Release{released}},
+		"NewRelease":            NewRelease{Run: exampleRun, Step: "draft", Reason: "a clause of our own template", Until: time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)},
+		"Mode":                  Mode{Mode: "enforce", Source: "default"},
+		"NewMode":               NewMode{Mode: "enforce", Reason: "the new workflow is tuned"},
 		"Shown":                 Shown{Name: "summary", Content: `"The parties agree…"`, Salt: strings.Repeat("5a", 32), Commitment: strings.Repeat("c3", 32)},
 	}
 }

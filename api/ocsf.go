@@ -73,6 +73,9 @@ var ocsfKinds = sync.OnceValue(func() map[audit.Action]ocsfKind {
 		audit.KeyUsed:            {ocsfAPI, ocsfOther, ocsfLow},
 		audit.RevocationAdded:    {ocsfAPI, ocsfCreate, ocsfMedium},
 		audit.RevocationLifted:   {ocsfAPI, ocsfDelete, ocsfMedium},
+		audit.GuardReleased:      {ocsfAPI, ocsfCreate, ocsfMedium},
+		audit.GuardReleaseLifted: {ocsfAPI, ocsfDelete, ocsfMedium},
+		audit.GuardModeChanged:   {ocsfAPI, ocsfUpdate, ocsfMedium},
 	}
 })
 

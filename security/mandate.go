@@ -96,7 +96,7 @@ func (s Signed) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Keys sign and check Custody's own statements: mandates and votes. They come
+// Keys sign and check Custody's own statements: mandates, votes and waivers. They come
 // from the key directory, never from the database. Keys are safe for
 // concurrent use and never change.
 type Keys struct {
@@ -126,6 +126,7 @@ func (k *Keys) Has(id string) bool { _, ok := k.public[id]; return ok }
 const (
 	ForMandate = "custody-mandate/v1\n"
 	ForVote    = "custody-vote/v1\n"
+	ForWaiver  = "custody-waiver/v1\n"
 )
 
 // Sign signs body for one purpose.

@@ -134,16 +134,19 @@ type ApprovalFilter struct {
 	Run    security.ID
 	Roles  []string // only those that a bearer of these roles could vote on, or of this requester
 	Person string   // requester
-	Cursor security.ID
-	Limit  int
+	// Reviews chooses those that people are asked about texts that the firewall
+	// stopped.
+	Reviews bool
+	Cursor  security.ID
+	Limit   int
 }
 
 // Approvals lists approvals of a tenant with their votes, newest first.
 func (db *DB) Approvals(ctx context.Context, tenant string, f ApprovalFilter) ([]Asked, error) {
 	return db.asked(ctx, `select `+approvalColumns+` from approval
 where tenant = $1 and ($2 = '' or state = $2) and ($3::uuid is null or run_id = $3) and ($4::text[] is null or roles <@ $4 or requester = $5)
-and ($6::uuid is null or id < $6) order by id desc limit $7`,
-		tenant, string(f.State), optional(f.Run), f.Roles, f.Person, optional(f.Cursor), f.Limit)
+and ($6::uuid is null or id < $6) and (not $8 or document like '%"kind":"guard.review"%') order by id desc limit $7`,
+		tenant, string(f.State), optional(f.Run), f.Roles, f.Person, optional(f.Cursor), f.Limit, f.Reviews)
 }
 
 func (db *DB) asked(ctx context.Context, sql string, args ...any) ([]Asked, error) {

@@ -53,6 +53,15 @@ func (db *DB) LogOf(ctx context.Context, tenant string) (int16, error) {
 	return db.tenants[tenant], nil
 }
 
+// Tenants names all tenants that have a ledger.
+func (db *DB) Tenants(ctx context.Context) ([]string, error) {
+	rows, err := db.pool.Query(ctx, `select tenant from log order by tenant`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 // logName returns the origin of a log, "" if it is not known: nothing is ever
 // written under an empty name (Locked.Append).
 func (db *DB) logName(id int16) string {

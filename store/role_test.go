@@ -15,6 +15,7 @@ approval: insert select update(state, used_us)
 control: insert select update(head, seq)
 definition: insert select
 entry: insert select
+guard_mode: insert select
 idempotency: delete insert select
 key: insert select
 log: insert select
@@ -22,6 +23,7 @@ mandate: insert select
 payload: insert select
 process: delete insert select update(at)
 rate: delete insert select update
+release: insert select update(cipher, kek, lifted_us, payload, text_key)
 revocation: insert select update(before_us, lifted_us)
 run: insert select update(at_us, cancel_us, closed_us, due_us, epoch, head, holder, nudged, reason, seq, state, steps, version)
 subject: insert select

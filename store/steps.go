@@ -14,6 +14,7 @@ type Progress struct {
 	Micros    int64 // cost in millionths of a dollar
 	TokensIn  int64
 	TokensOut int64
+	Judged    int // questions put to the judge
 	Steps     []Step
 }
 
@@ -21,19 +22,24 @@ type Progress struct {
 type Step struct {
 	Status  workflow.Status
 	Attempt int
-	Tries   int         // calls of the judge in this attempt
+	Tries   int         // calls of the judge in this attempt; as long as Judge is the call for another draft: which one it is
 	DueUS   int64       // Backoff: when it is tried again; Waiting: when it expires
 	Call    security.ID // the open call, else the last one
-	Judge   security.ID // the call of the judge; set as long as Payload is a draft
+	Judge   security.ID // the open inner call: of the judge if Payload is a draft, else for another draft
 	Payload security.ID // its output, or the draft while it is judged
 	From    security.ID // the run whose key seals Payload, if it is not this one
-	Ask     security.ID // the approval it waits for, or waited for
+	Ask     security.ID // the approval or the review it waits for, or waited for
 }
 
 // Open reports whether the step has an intent without an outcome.
 func (s *Step) Open() bool { return s.Status == workflow.Running }
 
-const progressVersion = 1
+// A run that has asked no judge is written as version 1, which processes of
+// earlier releases read.
+const (
+	progressVersion = 1
+	progressJudged  = 2 // with how often the judge was asked
+)
 
 // The flags say which of a step's ids follow, so that a pending step is two bytes.
 const (
@@ -51,7 +57,11 @@ var errProgress = fmt.Errorf("%w: the steps", errUnreadable)
 // encode writes the progress in our own form: a step is a status, flags, an
 // attempt, and the ids and numbers that the flags name.
 func (p *Progress) encode(b []byte) []byte {
-	b = append(b, progressVersion)
+	if p.Judged == 0 {
+		b = append(b, progressVersion)
+	} else {
+		b = binary.AppendUvarint(append(b, progressJudged), uint64(p.Judged))
+	}
 	b = binary.AppendUvarint(b, uint64(p.Micros))
 	b = binary.AppendUvarint(b, uint64(p.TokensIn))
 	b = binary.AppendUvarint(b, uint64(p.TokensOut))
@@ -132,7 +142,11 @@ func (r *reader) id(present bool) (id security.ID) {
 
 func (p *Progress) decode(b []byte) error {
 	r := &reader{b: b}
-	if r.byte() != progressVersion {
+	switch p.Judged = 0; r.byte() {
+	case progressVersion:
+	case progressJudged:
+		p.Judged = int(r.uint())
+	default:
 		return errProgress
 	}
 	p.Micros, p.TokensIn, p.TokensOut = int64(r.uint()), int64(r.uint()), int64(r.uint())

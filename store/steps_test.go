@@ -23,7 +23,8 @@ func drawID(t *rapid.T, label string) security.ID {
 func drawProgress(t *rapid.T) Progress {
 	p := Progress{
 		Micros: rapid.Int64().Draw(t, "micros"), TokensIn: rapid.Int64().Draw(t, "in"), TokensOut: rapid.Int64().Draw(t, "out"),
-		Steps: make([]Step, rapid.IntRange(0, 40).Draw(t, "steps")),
+		Judged: rapid.IntRange(0, 9).Draw(t, "judged"),
+		Steps:  make([]Step, rapid.IntRange(0, 40).Draw(t, "steps")),
 	}
 	for i := range p.Steps {
 		p.Steps[i] = Step{

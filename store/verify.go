@@ -20,8 +20,8 @@ const verifyPage = 200
 
 // Verify reads the whole live record in one read-only snapshot, recomputes
 // every chain from the stored bytes, and compares the filter columns, the runs'
-// heads, the sealed payloads, the votes and the revocations with what the
-// entries say. It needs no key and trusts nothing but the bytes. The error is
+// heads, the sealed payloads, the votes, the revocations and the waivers with what
+// the entries say. It needs no key and trusts nothing but the bytes. The error is
 // about reading; what does not hold is in the report.
 func Verify(ctx context.Context, url string) (audit.Report, error) { return verify(ctx, url, 0) }
 
@@ -43,7 +43,7 @@ func verify(ctx context.Context, url string, statement time.Duration) (audit.Rep
 	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		v := &verification{
 			tx: tx, v: audit.NewVerifier(), logs: map[int16]string{}, home: map[string]string{},
-			added: map[string]*told{}, lifted: map[string]*told{},
+			added: map[string]*told{}, lifted: map[string]*told{}, waived: map[string]*told{}, retaken: map[string]*told{},
 		}
 		if err := v.all(ctx); err != nil {
 			return err
@@ -71,7 +71,8 @@ type verification struct {
 
 	entriesRead, payloadsRead int64
 
-	added, lifted map[string]*told // revocations, by rev_…
+	added, lifted   map[string]*told // revocations, by rev_…
+	waived, retaken map[string]*told // releases and orders, by rel_… and mod_…; releases that were lifted
 }
 
 // A stream is what the state says of one: its place and its head.
@@ -117,7 +118,10 @@ func (v *verification) all(ctx context.Context) error {
 	if err := v.rest(ctx); err != nil {
 		return err
 	}
-	return v.revocations(ctx)
+	if err := v.revocations(ctx); err != nil {
+		return err
+	}
+	return v.waivers(ctx)
 }
 
 // rest reads what no row of state leads to: streams whose row was deleted,

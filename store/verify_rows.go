@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -30,7 +31,7 @@ const logoutKey = "logout:"
 // tells keeps what an entry says of rows beside the record.
 func (v *verification) tells(s *stream, e *audit.Entry, action audit.Action) {
 	switch action {
-	case audit.ApprovalVoted, audit.RevocationAdded, audit.RevocationLifted:
+	case audit.ApprovalVoted, audit.RevocationAdded, audit.RevocationLifted, audit.GuardReleased, audit.GuardReleaseLifted, audit.GuardModeChanged:
 	default:
 		return
 	}
@@ -52,6 +53,14 @@ func (v *verification) tells(s *stream, e *audit.Entry, action audit.Action) {
 		v.added[name] = t
 	case action == audit.RevocationLifted:
 		v.lifted[name] = t
+	case action == audit.GuardReleased:
+		t.what = waiverText(b.Tenant, b.Actor, b.Due, strings.Join(b.Texts, " "))
+		v.waived[name] = t
+	case action == audit.GuardModeChanged && strings.HasPrefix(name, "mod_"): // else the server's config said so
+		t.what = waiverText(b.Tenant, b.Actor, b.Due, b.Outcome)
+		v.waived[name] = t
+	case action == audit.GuardReleaseLifted:
+		v.retaken[name] = t
 	}
 }
 
@@ -144,5 +153,60 @@ func (v *verification) revocation(name, key string, lifted, partly bool) {
 		v.v.Differs(up.stream, up.seq, "the revocation is in force, and the entry lifts it")
 	case partly:
 		v.v.Differs(made.stream, made.seq, "the revocation concerns less than the entry tells of")
+	}
+}
+
+func waiverText(tenant, by string, until int64, what string) string {
+	return tenant + " " + by + " " + strconv.FormatInt(until, 10) + " " + what
+}
+
+// waivers compares releases and orders with what entries say of them. A database
+// that was not upgraded has none.
+func (v *verification) waivers(ctx context.Context) error {
+	var there bool
+	err := v.tx.QueryRow(ctx, `select to_regclass('custody.release') is not null and to_regclass('custody.guard_mode') is not null`).Scan(&there)
+	if err != nil {
+		return err
+	}
+	if there {
+		rows, err := v.tx.Query(ctx, `select id, true, tenant, by, until_us, array_to_string(texts, ' '), lifted_us is not null from release
+union all select id, false, tenant, by, until_us, mode, false from guard_mode order by 2, 1`)
+		if err != nil {
+			return err
+		}
+		var id security.ID
+		var release, lifted bool
+		var tenant, by, what string
+		var until int64
+		_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &release, &tenant, &by, &until, &what, &lifted}, func() error {
+			name := id.Name("mod")
+			if release {
+				name = id.Name("rel")
+			}
+			v.waiver(name, waiverText(tenant, by, until, what), lifted)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	v.gone(v.waived, "the release or the order that the entry tells of is gone")
+	return nil
+}
+
+func (v *verification) waiver(name, what string, lifted bool) {
+	made, up := v.waived[name], v.retaken[name]
+	if made == nil {
+		v.v.Untold("", name+" is there, and no entry tells of it")
+		return
+	}
+	made.seen = true
+	switch {
+	case made.what != what:
+		v.v.Differs(made.stream, made.seq, "the release or the order is not the one that the entry tells of")
+	case lifted && up == nil:
+		v.v.Differs(made.stream, made.seq, "the release was lifted, and no entry tells of it")
+	case !lifted && up != nil:
+		v.v.Differs(up.stream, up.seq, "the release is in force, and the entry lifts it")
 	}
 }

@@ -20,6 +20,8 @@ type rowScene struct {
 	*scene
 	ask  security.ID
 	made [4]Revocation
+	rel  [2]Release // in force (C#6), lifted (C#7, C#8)
+	mode Order      // C#9
 }
 
 func newBeside(t *testing.T) *rowScene {
@@ -44,9 +46,10 @@ func newBeside(t *testing.T) *rowScene {
 	moved := revocationOfKey("logout:subj_alice")
 	moved.BeforeUS = 1
 	x.revoke(b, moved)
+	x.waive(b)
 	s.get(`select stream from control where process = $1`, &s.c, b.process)
 	s.do(`set session_replication_role = replica`)
-	for _, table := range []string{"approval", "vote", "revocation"} {
+	for _, table := range []string{"approval", "vote", "revocation", "release", "guard_mode"} {
 		s.do(`create table saved_` + table + ` as table ` + table)
 	}
 	return x
@@ -59,13 +62,31 @@ func (x *rowScene) revoke(b *bed, r Revocation) {
 	}
 }
 
+// waive makes two releases, lifts one, and an order.
+func (x *rowScene) waive(b *bed) {
+	x.t.Helper()
+	for i := range x.rel {
+		x.rel[i] = Release{ID: security.NewID(), Tenant: "main", Texts: []string{"k1:aa", "k1:bb"}, By: "subj_carol", AtUS: 1, UntilUS: 9, Signed: security.Signed{Body: []byte("{}"), Key: "m1", Sig: []byte{1}}}
+		if _, err := b.Release(x.t.Context(), x.rel[i], Key{}, audit.Fact{Actor: "subj_carol"}); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+	if _, err := b.LiftRelease(x.t.Context(), "main", x.rel[1].ID, audit.Fact{}); err != nil {
+		x.t.Fatal(err)
+	}
+	x.mode = Order{ID: security.NewID(), Tenant: "main", Mode: "observe", By: "subj_carol", AtUS: 1, UntilUS: 9, Signed: security.Signed{Body: []byte("{}"), Key: "m1", Sig: []byte{1}}}
+	if _, err := b.OrderMode(x.t.Context(), x.mode, audit.Fact{Actor: "subj_carol"}); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
 // mend undoes an attack: a database for each would take long to make.
 func (x *rowScene) mend() {
 	x.t.Helper()
-	for _, table := range []string{"approval", "vote", "revocation"} {
+	for _, table := range []string{"approval", "vote", "revocation", "release", "guard_mode"} {
 		x.do(`alter table ` + table + ` disable trigger all; truncate ` + table + ` cascade`)
 	}
-	for _, table := range []string{"approval", "vote", "revocation"} {
+	for _, table := range []string{"approval", "vote", "revocation", "release", "guard_mode"} {
 		x.do(`insert into ` + table + ` table saved_` + table)
 	}
 }
@@ -102,6 +123,16 @@ func TestRowsBesideTheRecordAreHeldAgainstIt(t *testing.T) {
 		"adds a revocation": {func(x *rowScene) {
 			x.do(`insert into revocation(key, id, tenant, at_us, by, reason) values ('main/sub:subj_bob', $1, 'main', 1, 'subj_carol', '')`, security.NewID())
 		}, []string{"column.mismatch "}},
+		"takes a release":         {func(x *rowScene) { x.do(`delete from release where id = $1`, x.rel[0].ID) }, []string{"column.mismatch C#6"}},
+		"releases another text":   {func(x *rowScene) { x.do(`update release set texts = '{k1:cc}' where id = $1`, x.rel[0].ID) }, []string{"column.mismatch C#6"}},
+		"prolongs a release":      {func(x *rowScene) { x.do(`update release set until_us = 99 where id = $1`, x.rel[0].ID) }, []string{"column.mismatch C#6"}},
+		"lifts a release":         {func(x *rowScene) { x.do(`update release set lifted_us = 1 where id = $1`, x.rel[0].ID) }, []string{"column.mismatch C#6"}},
+		"puts a release in force": {func(x *rowScene) { x.do(`update release set lifted_us = null where id = $1`, x.rel[1].ID) }, []string{"column.mismatch C#8"}},
+		"takes an order":          {func(x *rowScene) { x.do(`delete from guard_mode`) }, []string{"column.mismatch C#9"}},
+		"turns an order":          {func(x *rowScene) { x.do(`update guard_mode set mode = 'enforce'`) }, []string{"column.mismatch C#9"}},
+		"adds a release": {func(x *rowScene) {
+			x.do(`insert into release select $1, tenant, texts, run_id, step, by, reason, at_us, until_us, null, body, key, sig from release limit 1`, security.NewID())
+		}, []string{"column.mismatch "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x.t = t
@@ -123,6 +154,7 @@ func TestADatabaseWithoutTheLaterColumnsVerifies(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.exec(`alter table custody.revocation drop column before_us, drop column lifted_us cascade`)
+	b.exec(`drop table custody.release, custody.guard_mode`)
 	if r, err := b.Verify(t.Context()); err != nil || r.Verdict != audit.Intact {
 		t.Errorf("%+v, %v", r, err)
 	}

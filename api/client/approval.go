@@ -17,6 +17,7 @@ type Approval struct {
 	Run       string `json:"run"`
 	Step      string `json:"step"`
 	Attempt   int    `json:"attempt"`
+	Kind      string `json:"kind"`     // step, or guard.review: the firewall stopped a text
 	State     string `json:"state"`    // pending, approved, rejected, expired, withdrawn
 	Document  string `json:"document"` // exactly what was hashed
 	Digest    string `json:"digest"`   // sha256:… of Document

@@ -137,6 +137,9 @@ func (b ballot) look(ctx context.Context, s *session, cl *client.Client, a clien
 	s.say("until   %s", a.ExpiresAt.Format(clock))
 	s.say("needs   %d of %s; %d voted so far", a.Rule.Quorum, orNone(oneLine(strings.Join(a.Rule.Groups, " and "))), len(a.Votes))
 	for _, v := range shown {
+		if a.Kind == "guard.review" && s.review(v) {
+			continue
+		}
 		s.say("--- %s ---", oneLine(v.Name))
 		s.say("%s", printable(readable(v.Content)))
 		s.say("---")

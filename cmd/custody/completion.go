@@ -26,7 +26,7 @@ type completionCommand struct {
 
 // Help shows an example.
 func (completionCommand) Help() string {
-	return "Example:\n\n    custody completion bash > ~/.local/share/bash-completion/completions/custody\n\nNames of workflows, runs, approvals and revocations come from the server, if it answers within a second."
+	return "Example:\n\n    custody completion bash > ~/.local/share/bash-completion/completions/custody\n\nNames of workflows, runs, approvals, releases and revocations come from the server, if it answers within a second."
 }
 
 // Run prints the script.
@@ -261,6 +261,8 @@ func (l *line) names(kind string) []candidate {
 		})
 	case "approval":
 		return gather(cl.Approvals(l.ctx, client.ApprovalFilter{Limit: someNames}), func(a client.Approval) candidate { return candidate{a.ID, a.Step} })
+	case "release":
+		return gather(cl.Releases(l.ctx), func(r client.Release) candidate { return candidate{r.ID, r.Reason} })
 	case "revocation":
 		return gather(cl.Revocations(l.ctx, ""), func(r client.Revocation) candidate { return candidate{r.ID, r.Kind + " " + r.Value} })
 	}

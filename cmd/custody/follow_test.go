@@ -318,7 +318,7 @@ func TestBashCompletes(t *testing.T) {
 // Every command that needs a name offers those that there are.
 func TestEveryNameOfTheServerIsCompleted(t *testing.T) {
 	t.Parallel()
-	known := []string{"", "file", "workflow", "version", "run", "approval", "revocation"}
+	known := []string{"", "file", "workflow", "version", "run", "approval", "revocation", "release"}
 	for _, leaf := range leaves(t) {
 		for _, v := range leaf.Positional {
 			if !slices.Contains(known, v.Tag.Get("complete")) {

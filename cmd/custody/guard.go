@@ -10,6 +10,12 @@ import (
 type guardCommand struct {
 	Explain guardExplainCommand `cmd:"" help:"What the firewall sees in a file."`
 	Scan    guardScanCommand    `cmd:"" help:"JSON lines in, JSON lines out."`
+
+	Release  guardReleaseCommand  `cmd:"" help:"Let a text pass that was stopped."`
+	Releases guardReleasesCommand `cmd:"" help:"List what was released."`
+	Lift     guardLiftCommand     `cmd:"" help:"Take a release back."`
+	Mode     guardModeCommand     `cmd:"" help:"Show whether the firewall enforces, or change it."`
+	Labels   guardLabelsCommand   `cmd:"" help:"What people decided about stopped texts, as JSON lines."`
 }
 
 // channelHelp is what the flags and fields named channel take.

@@ -29,7 +29,7 @@ type program struct {
 	Revocations revocationsCommand `cmd:"" help:"List what is revoked."`
 	Revoke      revokeCommand      `cmd:"" help:"Take a right away at once, also from runs under way."`
 	Lift        liftCommand        `cmd:"" help:"Give back what a revocation took."`
-	Guard       guardCommand       `cmd:"" help:"Ask the prompt firewall, without a server."`
+	Guard       guardCommand       `cmd:"" help:"Ask the prompt firewall, and say what it lets pass."`
 	Status      statusCommand      `cmd:"" help:"Show the processes and how they are."`
 	Doctor      doctorCommand      `cmd:"" help:"Find what is wrong with this installation and how to mend it."`
 	Completion  completionCommand  `cmd:"" help:"Print what makes a shell complete commands, flags and names."`

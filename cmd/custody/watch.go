@@ -132,6 +132,7 @@ func (w *watcher) tell(ctx context.Context, b audit.Body) {
 	w.line.set(stepOf(b) + " " + said)
 	switch b.Action {
 	case audit.ApprovalRequested:
+		w.findings(ctx, b)
 		w.approval(ctx, b)
 	case audit.StepBlocked, audit.StepWithheld:
 		w.findings(ctx, b)
@@ -170,8 +171,14 @@ func sayBody(b audit.Body) string {
 	case audit.StepIntent:
 		return "begins" + attempt(b)
 	case audit.CallIntent:
+		if revised(b) {
+			return "the rules refused its draft; asks the model again" + modelOf(b)
+		}
 		return "asks the second model"
 	case audit.CallResult:
+		if revised(b) {
+			return "the model answered again: " + b.Outcome + modelOf(b)
+		}
 		return "the second model answered: " + b.Outcome + modelOf(b)
 	case audit.StepResult:
 		return strings.TrimSpace("ended: "+b.Outcome+" "+b.Code) + modelOf(b) + again(b)
@@ -186,6 +193,9 @@ func sayBody(b audit.Body) string {
 	case audit.StepSkipped:
 		return "skipped: its condition does not hold"
 	case audit.ApprovalRequested:
+		if len(b.Findings) > 0 {
+			return "STOPPED: waits for review " + approvalOf(b) + until(b) + modelOf(b)
+		}
 		return "waits for approval " + approvalOf(b) + until(b)
 	case audit.ApprovalVoted:
 		return b.Actor + " voted: " + b.Outcome
@@ -200,6 +210,9 @@ func sayBody(b audit.Body) string {
 	}
 	return string(b.Action) + " " + b.Outcome
 }
+
+// revised reports whether an inner call is one for another draft.
+func revised(b audit.Body) bool { return strings.Contains(b.Key, "#revise-") }
 
 func attempt(b audit.Body) string {
 	if b.Attempt > 1 {
@@ -290,6 +303,9 @@ func (w *watcher) findings(ctx context.Context, b audit.Body) {
 		}
 		if f.Read != "" && f.Read != "plain" {
 			line += ", read as " + f.Read
+		}
+		for i, e := range f.Evidence {
+			line += map[bool]string{true: ", because of ", false: "; "}[i == 0] + e.Name
 		}
 		if phrase, ok := w.phrase(ctx, f); ok {
 			line += ": “" + short(oneLine(phrase), 160) + "”"

@@ -23,10 +23,29 @@ type Document struct {
 	Act       []string // who acts for the requester: client ids
 	Author    string   // subj_… who published the version, if they may not approve it; else empty
 	Effect    string   // what will happen, in the author's words; may be empty
+	Kind      Kind
+	Findings  []Finding // of a review: what the firewall found
 	Shown     []Shown
 	Rule      Rule
 	MadeAt    int64 // microseconds since 1970
 	ExpiresAt int64 // microseconds since 1970; from then on nobody votes
+}
+
+// A Kind says what a request is about. The zero Kind is a step of the workflow
+// that asks.
+type Kind string
+
+// Review is the kind of a request about a text that the firewall stopped.
+const Review Kind = "guard.review"
+
+// A Finding is what the firewall found, without content.
+type Finding struct {
+	Rule     string   `json:"rule"`
+	Path     string   `json:"path"` // JSON Pointer
+	Start    int      `json:"start"`
+	End      int      `json:"end"`
+	Evidence []string `json:"evidence"` // names, heaviest first
+	Text     string   `json:"text"`     // keyed fingerprint of the whole text
 }
 
 // A Shown names one thing that the approver sees.
@@ -52,6 +71,8 @@ type wire struct {
 	Requester requester `json:"requester"`
 	Author    string    `json:"author"`
 	Effect    string    `json:"effect"`
+	Kind      Kind      `json:"kind"`
+	Findings  []Finding `json:"findings"`
 	Shown     []Shown   `json:"shown"`
 	Rule      Rule      `json:"rule"`
 	MadeAt    int64     `json:"made_at_us"`
@@ -82,6 +103,16 @@ func (d Document) Text() string {
 	if d.Effect != "" {
 		o["effect"] = d.Effect
 	}
+	if d.Kind != "" {
+		o["kind"] = string(d.Kind)
+	}
+	if len(d.Findings) > 0 {
+		found := make([]object, len(d.Findings))
+		for i, f := range d.Findings {
+			found[i] = object{"rule": f.Rule, "path": f.Path, "start": int64(f.Start), "end": int64(f.End), "evidence": f.Evidence, "text": f.Text}
+		}
+		o["findings"] = found
+	}
 	return string(o.appendTo(make([]byte, 0, 1024)))
 }
 
@@ -106,7 +137,7 @@ func ParseDocument(text string) (Document, error) {
 	d := Document{
 		ID: w.Approval, Nonce: w.Nonce, Tenant: w.Tenant, Run: w.Run, Step: w.Step, Attempt: w.Attempt,
 		Workflow: w.Workflow, Requester: w.Requester.ID, Act: w.Requester.Act, Author: w.Author,
-		Effect: w.Effect, Shown: w.Shown, Rule: w.Rule, MadeAt: w.MadeAt, ExpiresAt: w.ExpiresAt,
+		Effect: w.Effect, Kind: w.Kind, Findings: w.Findings, Shown: w.Shown, Rule: w.Rule, MadeAt: w.MadeAt, ExpiresAt: w.ExpiresAt,
 	}
 	if d.Text() != text {
 		return Document{}, ErrDocument

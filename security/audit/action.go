@@ -43,6 +43,9 @@ const (
 	KeyUsed            Action = "key.used"
 	RevocationAdded    Action = "revocation.added"
 	RevocationLifted   Action = "revocation.lifted"
+	GuardReleased      Action = "guard.released"       // a text that the guard stopped may pass
+	GuardReleaseLifted Action = "guard.release_lifted" // it may not any more
+	GuardModeChanged   Action = "guard.mode_changed"   // the firewall only observes, or acts again
 )
 
 // Actions lists the catalogue: first what stands in a run's stream, then the
@@ -55,6 +58,7 @@ func Actions() []Action {
 		CtlOpened, AuthDenied, AccessDenied, LimitHit, PayloadRead, PayloadErased, ApprovalViewed,
 		AuditRead, AuditExported, AuditVerified, WorkflowRegistered, WorkflowChosen,
 		KeyUsed, RevocationAdded, RevocationLifted,
+		GuardReleased, GuardReleaseLifted, GuardModeChanged,
 	}
 }
 

@@ -87,6 +87,8 @@ func (b *Body) field(r *reader, key string) {
 		b.Model = r.model()
 	case "payloads":
 		r.array(func() { b.Payloads = append(b.Payloads, r.payload()) })
+	case "texts":
+		b.Texts = r.texts()
 	default:
 		r.skip(maxDepth)
 	}
@@ -123,6 +125,8 @@ func (b *Body) text(key string) *string {
 		return &b.Request
 	case "retry_of":
 		return &b.RetryOf
+	case "rubric":
+		return &b.Rubric
 	case "run":
 		return &b.Run
 	case "state":
@@ -207,21 +211,43 @@ func (r *reader) finding() (f security.Finding) {
 			f.Action = r.str()
 		case "end":
 			f.End = int(r.integer())
+		case "evidence":
+			r.array(func() { f.Evidence = append(f.Evidence, r.evidence()) })
 		case "kind":
 			f.Kind = r.str()
+		case "pardon":
+			f.Pardon = r.str()
 		case "path":
 			f.Path = r.str()
 		case "read":
 			f.Read = r.str()
 		case "rule":
 			f.Rule = r.str()
+		case "score":
+			f.Score = int(r.integer())
 		case "start":
 			f.Start = int(r.integer())
+		case "text":
+			f.Text = r.str()
 		default:
 			r.skip(maxDepth)
 		}
 	})
 	return f
+}
+
+func (r *reader) evidence() (e security.Evidence) {
+	r.object(func(key string) {
+		switch key {
+		case "name":
+			e.Name = r.str()
+		case "weight":
+			e.Weight = int(r.integer())
+		default:
+			r.skip(maxDepth)
+		}
+	})
+	return e
 }
 
 func (r *reader) model() *Model {

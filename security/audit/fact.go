@@ -28,15 +28,17 @@ type Fact struct {
 	Model     *Model
 	Payloads  []Payload
 	Approval  *Approval
-	Code      string // what went wrong: timeout, rate_limited, refused, unfinished, malformed, status, cancelled, connection, ...
-	Status    int    // HTTP status of the reply, 0 without one
-	State     string // of the run once it is closed
-	Reason    string // code of why it closed so
-	Count     int64  // run.closed: entries of the stream, this one included
-	RetryOf   string // run_…
-	Adopted   string // run_… whose payloads this step takes over
-	Due       int64  // microseconds since 1970: tried again, or expires
-	Target    string // control entries: what was read or changed
+	Code      string   // what went wrong: timeout, rate_limited, refused, unfinished, malformed, status, cancelled, connection, ...
+	Status    int      // HTTP status of the reply, 0 without one
+	State     string   // of the run once it is closed
+	Reason    string   // code of why it closed so
+	Count     int64    // run.closed: entries of the stream, this one included
+	RetryOf   string   // run_…
+	Adopted   string   // run_… whose payloads this step takes over
+	Due       int64    // microseconds since 1970: tried again, or expires
+	Target    string   // control entries: what was read or changed
+	Rubric    string   // by which version of its rules the judge decided
+	Texts     []string // guard.released: keyed fingerprints of the texts
 	Build     string
 }
 
@@ -91,6 +93,9 @@ type Approval struct {
 // make an entry that cannot be stored. The number left out is written.
 const maxFindings = 64
 
+// maxEvidence is how many reasons of one finding are written, the heaviest.
+const maxEvidence = 8
+
 // AppendBody appends the fact as canonical JSON, at the given microsecond since
 // 1970. It allocates nothing beyond buf. Fields that every entry has are always
 // written, the others when they are not empty. Bytes that are not UTF-8, and
@@ -123,12 +128,14 @@ func (f *Fact) AppendBody(buf []byte, at int64) []byte {
 	w.some("reason", f.Reason)
 	w.some("request", f.Request)
 	w.some("retry_of", f.RetryOf)
+	w.some("rubric", f.Rubric)
 	w.text("run", f.Run)
 	w.some("state", f.State)
 	w.count("status", int64(f.Status))
 	w.text("step", f.Step)
 	w.some("target", f.Target)
 	w.some("tenant", f.Tenant)
+	w.list("texts", f.Texts)
 	w.number("v", 1)
 	w.some("workflow", f.Workflow)
 	return w.end('}').buf
@@ -200,15 +207,34 @@ func (f *Fact) appendFindings(w *writer) {
 		w.open('{')
 		w.text("action", x.Action)
 		w.number("end", int64(x.End))
+		w.evidence(x.Evidence)
 		w.text("kind", x.Kind)
+		w.some("pardon", x.Pardon)
 		w.text("path", x.Path)
 		w.some("read", x.Read)
 		w.text("rule", x.Rule)
+		w.count("score", int64(x.Score))
 		w.number("start", int64(x.Start))
+		w.some("text", x.Text)
 		w.end('}').next()
 	}
 	w.end(']').next()
 	w.count("findings_left", int64(len(f.Findings)-min(len(f.Findings), maxFindings)))
+}
+
+// evidence writes what weighed most for a finding.
+func (w *writer) evidence(all []security.Evidence) {
+	if len(all) == 0 {
+		return
+	}
+	w.begin("evidence", '[')
+	for _, e := range all[:min(len(all), maxEvidence)] {
+		w.open('{')
+		w.text("name", e.Name)
+		w.number("weight", int64(e.Weight))
+		w.end('}').next()
+	}
+	w.end(']').next()
 }
 
 func (f *Fact) appendPayloads(w *writer) {

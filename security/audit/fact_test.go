@@ -22,14 +22,14 @@ func full() audit.Fact {
 		Client: "cli", Workflow: "sha256:77", Name: "contract-review", Request: "req-1",
 		Decision: &audit.Decision{Effect: "allow", Policies: []string{"workflow.requires"}, Missing: []string{"mfa"}},
 		Authn:    &audit.Authn{ACR: "mfa", AMR: []string{"otp", "pwd"}, AuthTime: 1, Mandate: "aa", TokenExp: 2},
-		Findings: []security.Finding{{Rule: "r", Kind: "secret", Action: "redact", Path: "/output", Start: 1, End: 9, Read: "plain"}},
+		Findings: []security.Finding{{Rule: "r", Kind: "secret", Action: "redact", Path: "/output", Start: 1, End: 9, Read: "plain", Score: 12, Evidence: []security.Evidence{{Name: "set aside", Weight: -7}}, Text: "k1:ab", Pardon: "rel_1"}},
 		Model: &audit.Model{
 			Provider: "p", Model: "m", ResponseModel: "m-1", ID: "x", Finish: "stop", In: 3, Out: 4, UsageKnown: true, Micros: 5,
 		},
 		Payloads: []audit.Payload{{ID: "pay_1", Kind: "output:draft", Bytes: 6, Commit: audit.Hash{1}, Sum: audit.Hash{2}}},
 		Approval: &audit.Approval{ID: "apr_1", Digest: "sha256:1", Decision: "approve", Quorum: 2, Vote: "vote_1", Voters: []string{"subj_2"}},
 		Code:     "status", Status: 503, State: "failed", Reason: "error", Count: 7, RetryOf: runB, Adopted: runC, Due: 8,
-		Target: "t", Build: "b",
+		Target: "t", Build: "b", Rubric: "output/1", Texts: []string{"k1:ab"},
 	}
 }
 

@@ -44,6 +44,7 @@ type Guard struct {
 	maxFindings int
 	detector    *detector.Detector
 	scanners    sync.Pool // of *reading.Scanner
+	policies    policies
 	config      Config
 }
 
@@ -64,6 +65,11 @@ func New(c Config) (*Guard, error) {
 	g := &Guard{
 		maxBytes: cmp.Or(c.MaxBytes, 1<<20), maxFindings: cmp.Or(c.MaxFindings, 100), detector: d, config: c,
 		scanners: sync.Pool{New: func() any { return new(reading.Scanner) }},
+	}
+	out := OutRules{Links: Redact}
+	m := out.modes(true)
+	if _, err := g.leaving(&out, &m); err != nil {
+		return nil, fmt.Errorf("guard config: %w", err)
 	}
 	return g, nil
 }

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"github.com/custodyhq/custody/security/guard/detector"
+	"github.com/custodyhq/custody/security/guard/egress"
 	"github.com/custodyhq/custody/security/guard/sensitive"
 )
 
@@ -10,7 +11,7 @@ type outbound struct {
 	g      *Guard
 	modes  modes
 	kinds  sensitive.Set
-	leaves func(text string, see func(sight)) // nil if all that it looks for is off
+	leaves *egress.Rules // nil if all that they look for is off
 }
 
 // outbound makes the reader of a draft.
@@ -19,7 +20,11 @@ func (g *Guard) outbound(out *OutRules, m modes) (*outbound, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &outbound{g: g, modes: m, kinds: kinds}, nil
+	leaves, err := g.leaving(out, &m)
+	if err != nil {
+		return nil, err
+	}
+	return &outbound{g: g, modes: m, kinds: kinds, leaves: leaves}, nil
 }
 
 // text is every sight in a string of a draft.
@@ -29,7 +34,10 @@ func (r *outbound) text(s, key string) []sight {
 		out = r.g.sensitive(out, s, key, r.modes.dataOptions(r.kinds))
 	}
 	if r.leaves != nil {
-		r.leaves(s, func(n sight) { out = append(out, n) })
+		r.leaves.Find(s, func(f egress.Finding) bool {
+			out = append(out, leavingSight(f))
+			return true
+		})
 	}
 	if r.modes[injection] != Off {
 		for _, n := range r.g.injections(s, []detector.Channel{detector.Model}) {

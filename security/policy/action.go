@@ -35,6 +35,12 @@ const (
 	RevocationRead   Action = "revocation.read"
 	RevocationAdd    Action = "revocation.add"
 	RevocationLift   Action = "revocation.lift"
+	ReleaseRead      Action = "release.read" // of texts that the firewall stopped
+	ReleaseAdd       Action = "release.add"
+	ReleaseLift      Action = "release.lift"
+	ModeRead         Action = "mode.read" // whether the firewall enforces
+	ModeWrite        Action = "mode.write"
+	LabelRead        Action = "label.read" // what people decided about stopped texts, with these
 	ErasureRead      Action = "erasure.read"
 	ErasureAdd       Action = "erasure.add"
 	HoldRead         Action = "hold.read"
@@ -73,7 +79,7 @@ type rule struct {
 // ruleOf is the default policy set. The zero rule admits nobody.
 func ruleOf(a Action) rule {
 	switch a {
-	case WorkflowValidate, WorkflowRead, RunList, ApprovalList, CheckpointRead, PrincipalRead:
+	case WorkflowValidate, WorkflowRead, RunList, ApprovalList, CheckpointRead, PrincipalRead, ModeRead:
 		return rule{any: true}
 	case WorkflowPublish:
 		return rule{roles: []string{Author}}
@@ -99,9 +105,9 @@ func ruleOf(a Action) rule {
 		return rule{owner: true, roles: []string{Admin, Auditor}}
 	case RevocationAdd:
 		return rule{owner: true, roles: []string{Security}}
-	case RevocationLift, ErasureAdd, HoldRead, HoldWrite:
+	case RevocationLift, ErasureAdd, HoldRead, HoldWrite, ReleaseAdd, ReleaseLift, ModeWrite, LabelRead:
 		return rule{roles: []string{Security}}
-	case RevocationRead, ErasureRead:
+	case RevocationRead, ErasureRead, ReleaseRead:
 		return rule{roles: []string{Security, Auditor}}
 	case MetricsRead, StatusRead:
 		return rule{roles: []string{Operator}}

@@ -20,12 +20,13 @@ const keySize = 32
 type Keyring struct {
 	active string
 	keys   map[string]cipher.AEAD
+	marks  map[string]func(tenant, text string) string // fingerprints by key id; see fingerprint.go
 }
 
 // NewKeyring makes a Keyring that wraps with the active key and unwraps with
 // all of them. Each key is 32 bytes.
 func NewKeyring(active string, keys map[string][]byte) (*Keyring, error) {
-	k := &Keyring{active: active, keys: make(map[string]cipher.AEAD, len(keys))}
+	k := &Keyring{active: active, keys: make(map[string]cipher.AEAD, len(keys)), marks: make(map[string]func(string, string) string, len(keys))}
 	for id, key := range keys {
 		if id == "" || len(key) != keySize {
 			return nil, fmt.Errorf("key-encryption key %q: %d bytes and a name are needed, it has %d bytes", id, keySize, len(key))
@@ -35,6 +36,9 @@ func NewKeyring(active string, keys map[string][]byte) (*Keyring, error) {
 			return nil, fmt.Errorf("key-encryption key %q: %w", id, err)
 		}
 		if k.keys[id], err = cipher.NewGCMWithRandomNonce(block); err != nil {
+			return nil, fmt.Errorf("key-encryption key %q: %w", id, err)
+		}
+		if k.marks[id], err = marker(id, key); err != nil {
 			return nil, fmt.Errorf("key-encryption key %q: %w", id, err)
 		}
 	}

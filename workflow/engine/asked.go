@@ -53,7 +53,7 @@ func (d *driver) use(step int, found shelf) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if doc.Requester != d.mandate.ID || doc.ID != a.ID.Name("apr") {
+	if doc.Kind != "" || doc.Requester != d.mandate.ID || doc.ID != a.ID.Name("apr") {
 		return "", errors.New("it was asked in somebody else's name")
 	}
 	if err := d.sameShown(step, doc, found); err != nil {

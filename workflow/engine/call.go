@@ -11,6 +11,7 @@ import (
 	"github.com/custodyhq/custody/security/audit"
 	"github.com/custodyhq/custody/security/guard"
 	"github.com/custodyhq/custody/steps"
+	"github.com/custodyhq/custody/store"
 	"github.com/custodyhq/custody/workflow"
 )
 
@@ -23,12 +24,13 @@ const (
 
 // A call is one request under way, of a step or of its judge.
 type call struct {
-	step    int
-	id      security.ID // of the step's call
-	attempt int
-	checked steps.Checked
-	judging *judging // set: the judge is asked about the step's draft
-	cancel  context.CancelFunc
+	step     int
+	id       security.ID // of the step's call
+	attempt  int
+	checked  steps.Checked
+	judging  *judging  // set: the judge is asked about the step's draft
+	revising *revising // set: the model is asked again, because the rules refused what it answered before
+	cancel   context.CancelFunc
 }
 
 // judging is what is known while the judge is asked.
@@ -47,11 +49,13 @@ type result struct {
 	found    []security.Finding
 	use      steps.Use
 	err      error
+	draft    []byte // as JSON, if the rules refused it
 	verdict  guard.Verdict
+	rubric   string            // of the judge
 	reason   string            // of the judge
 	denied   security.Decision // it never left: the caller may no longer
 	refused  bool
-	again    bool // the pause before asking the judge again is over; with err: it was cut short
+	again    bool // the pause before asking the judge again is over; with err: nothing more is asked
 }
 
 // start makes the request. The goroutine holds no connection and no lock, and
@@ -66,6 +70,12 @@ func (c *call) start(d *driver) {
 	w.Step, w.Uses, w.Attempt, w.Call = d.def.Steps[c.step].ID, d.def.Steps[c.step].Uses, c.attempt, c.id
 	if c.judging != nil {
 		w.Part, w.Call = WorkJudge, c.judging.id
+	} else if c.revising != nil {
+		id.Key, id.Call, w.Call = id.Key+c.revising.part(), c.revising.id.Name("call"), c.revising.id
+	}
+	engine, tenant, caller := d.e, d.run.Tenant, d.mandate.ID
+	forgive := func(ctx context.Context, texts []guard.Offending) guard.Pardon {
+		return engine.again(ctx, tenant, caller, texts)
 	}
 	d.e.callers.run(d.e.stop, func() {
 		defer cancel()
@@ -83,15 +93,16 @@ func (c *call) start(d *driver) {
 			results <- r
 		}()
 		if c.judging == nil {
-			c.execute(ctx, pipeline, id, &r)
+			c.execute(ctx, pipeline, id, forgive, &r)
 		} else {
 			c.judge(ctx, pipeline, id, &r)
 		}
 	})
 }
 
-// execute makes the step's call and screens its draft.
-func (c *call) execute(ctx context.Context, p *steps.Pipeline, id steps.CallID, r *result) {
+// execute makes the step's call and screens its draft. When the rules refuse it,
+// forgive says what people let pass.
+func (c *call) execute(ctx context.Context, p *steps.Pipeline, id steps.CallID, forgive func(context.Context, []guard.Offending) guard.Pardon, r *result) {
 	draft, err := p.Execute(ctx, c.checked, id)
 	if err != nil {
 		r.err = err
@@ -99,6 +110,15 @@ func (c *call) execute(ctx context.Context, p *steps.Pipeline, id steps.CallID, 
 	}
 	r.use = draft.Use()
 	r.screened, r.found, r.err = p.Screen(c.checked, draft, guard.Pardon{})
+	if refusal, ok := errorAs[*guard.Refusal](r.err); ok && len(refusal.Texts()) > 0 {
+		r.screened, r.found, r.err = p.Screen(c.checked, draft, forgive(ctx, refusal.Texts()))
+	}
+	if r.err == nil {
+		return
+	}
+	if body, err := draft.Bytes(); err == nil {
+		r.draft = body
+	}
 }
 
 // judge asks the judge about the step's draft.
@@ -106,7 +126,7 @@ func (c *call) judge(ctx context.Context, p *steps.Pipeline, id steps.CallID, r 
 	id.Key, id.Call = id.Key+"#judge", c.judging.id.Name("call")
 	var use steps.JudgeUse
 	r.verdict, use, r.err = p.Judge(ctx, c.checked, c.judging.screened, id)
-	r.use, r.reason = use.Use, use.Reason
+	r.use, r.reason, r.rubric = use.Use, use.Reason, use.Rubric
 }
 
 // end turns a result into the moves that commit it.
@@ -120,26 +140,44 @@ func (d *driver) end(r result) []*move {
 	switch {
 	case r.refused:
 		return []*move{d.endRefused(m, c, r.denied)}
+	case r.again && c.judging == nil:
+		return []*move{d.withholds(m, c.revising.err, c.revising.use, c.id.Name("call"))}
 	case r.again:
 		return []*move{d.asksJudge(m, c, r.err == nil)}
 	case c.judging != nil:
 		return []*move{d.endJudge(m, c, r)}
-	case r.err != nil:
-		return []*move{d.endError(m, c, r)}
-	case d.e.cfg.Pipeline.NeedsJudge(c.checked):
-		c.judging = &judging{screened: r.screened, found: r.found, use: r.use}
-		return []*move{d.asksJudge(m, c, true)}
 	}
-	return []*move{d.releases(m, c, guard.NoJudge(), r.screened, r.found, r.use)}
+	paid := d.endRevision(m, c, &r)
+	return []*move{d.withCost(d.endStep(m, c, r), paid)}
+}
+
+// endStep says what follows from an answer of the step's own call.
+func (d *driver) endStep(m *move, c *call, r result) *move {
+	if r.err != nil {
+		return d.endError(m, c, r)
+	}
+	d.e.mark(d.run.Tenant, r.found, r.screened.Noted())
+	if d.e.cfg.Pipeline.NeedsJudge(c.checked) {
+		c.judging = &judging{screened: r.screened, found: r.found, use: r.use}
+		return d.asksJudge(m, c, true)
+	}
+	return d.releases(m, c, guard.NoJudge(), r.screened, r.found, r.use)
 }
 
 // endRefused ends a call that was admitted, committed late, and may no longer
 // leave.
 func (d *driver) endRefused(m *move, c *call, decision security.Decision) *move {
-	if c.judging != nil {
-		f := d.judgeFact(m, c.judging.id, audit.CallResult, "denied")
+	var f audit.Fact
+	switch {
+	case c.judging != nil:
+		f = d.innerFact(m, judgePart, c.judging.id, audit.CallResult, "denied")
+		m.cost = c.judging.use.Model
+	case c.revising != nil:
+		f = d.innerFact(m, c.revising.part(), c.revising.id, audit.CallResult, "denied")
+	}
+	if f.Action != "" {
 		f.Decision, f.Code = decided(decision), decision.Code()
-		m.facts, m.cost = append(m.facts, f), c.judging.use.Model
+		m.facts = append(m.facts, f)
 	}
 	m = d.denies(m, decision)
 	m.facts[len(m.facts)-1].Call = c.id.Name("call")
@@ -155,10 +193,22 @@ func (d *driver) asksJudge(m *move, c *call, time bool) *move {
 	return d.judges(m, c)
 }
 
-// judgeFact is an entry about a call of the judge.
-func (d *driver) judgeFact(m *move, id security.ID, action audit.Action, outcome string) audit.Fact {
+// judgePart stands behind the key of a step in that of its judge's call.
+const judgePart = "#judge"
+
+// innerPart stands behind the key of a step in that of its open inner call.
+func innerPart(s *store.Step) string {
+	if s.Payload.IsZero() {
+		return revisePart(s.Tries)
+	}
+	return judgePart
+}
+
+// innerFact is an entry about a call inside a step: of the judge, or for another
+// draft.
+func (d *driver) innerFact(m *move, part string, id security.ID, action audit.Action, outcome string) audit.Fact {
 	f := d.stepFact(m.step, m.next.Attempt, action, outcome)
-	f.Key, f.Call = f.Key+"#judge", id.Name("call")
+	f.Key, f.Call = f.Key+part, id.Name("call")
 	return f
 }
 
@@ -174,8 +224,8 @@ func (d *driver) releases(m *move, c *call, v guard.Verdict, s guard.Screened, f
 // endError ends an attempt without an output: withheld by the rules, failed, or
 // unknown.
 func (d *driver) endError(m *move, c *call, r result) *move {
-	if _, ok := errorAs[*guard.Refusal](r.err); ok {
-		return d.withholds(m, r.err, r.use, c.id.Name("call"))
+	if refusal := d.e.marked(d.run.Tenant, r.err); refusal != nil {
+		return d.endRefusal(m, c, r, refusal)
 	}
 	e, ok := errorAs[*steps.Error](r.err)
 	if !ok {
@@ -183,6 +233,18 @@ func (d *driver) endError(m *move, c *call, r result) *move {
 	}
 	d.logError(c, e)
 	return d.failed(m, c.id, e)
+}
+
+// endRefusal ends an attempt whose draft the rules refused, unless the model may
+// mend it or people are to look at it.
+func (d *driver) endRefusal(m *move, c *call, r result, refusal *guard.Refusal) *move {
+	switch {
+	case d.mayRevise(c, refusal):
+		return d.revises(m, c, r, refusal)
+	case d.mayAsk(m.step, refusal):
+		return d.asksDraft(m, c, r, refusal)
+	}
+	return d.withholds(m, r.err, r.use, c.id.Name("call"))
 }
 
 // logError keeps what an operator needs and the ledger must not hold.
@@ -236,9 +298,13 @@ func draftKind(step string) string { return "draft:" + step }
 // the commit of the intent: a crash from here on costs no second model call.
 func (d *driver) judges(m *move, c *call) *move {
 	j := c.judging
+	if d.judged = max(d.judged, d.run.Progress.Judged); d.judged >= d.e.cfg.Pipeline.JudgeCalls() {
+		return d.releases(m, c, guard.Unasked(), j.screened, j.found, j.use)
+	}
+	d.judged++
 	j.id = security.NewID()
 	j.tries++
-	f := d.judgeFact(m, j.id, audit.CallIntent, "ok")
+	f := d.innerFact(m, judgePart, j.id, audit.CallIntent, "ok")
 	if m.next.Payload.IsZero() {
 		body, err := json.Marshal(sealedDraft{Draft: j.screened.Bytes(), Use: j.use})
 		if err != nil {
@@ -259,8 +325,8 @@ func (d *driver) judges(m *move, c *call) *move {
 
 // endJudge ends a call of the judge, and with its verdict the step.
 func (d *driver) endJudge(m *move, c *call, r result) *move {
-	f := d.judgeFact(m, c.judging.id, audit.CallResult, "ok")
-	f.Model = r.use.Model
+	f := d.innerFact(m, judgePart, c.judging.id, audit.CallResult, "ok")
+	f.Model, f.Rubric = r.use.Model, r.rubric
 	if r.reason != "" {
 		if sealed, err := d.key.Seal(d.run.Tenant, d.id, "judge:"+d.def.Steps[m.step].ID, []byte(r.reason)); err == nil {
 			m.sealed, f.Payloads = append(m.sealed, sealed), []audit.Payload{refer(sealed)}

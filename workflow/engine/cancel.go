@@ -111,7 +111,7 @@ func closeCancelled(l *store.Locked, def *workflow.Definition, f audit.Fact) {
 		u.Key, u.Call, u.Code = l.Name()+"/"+def.Steps[i].ID, s.Call.Name("call"), "cancelled"
 		if !s.Judge.IsZero() {
 			j := u
-			j.Action, j.Key, j.Call = audit.CallResult, u.Key+"#judge", s.Judge.Name("call")
+			j.Action, j.Key, j.Call = audit.CallResult, u.Key+innerPart(s), s.Judge.Name("call")
 			l.Append(j)
 		}
 		l.Append(u)

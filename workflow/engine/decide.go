@@ -238,7 +238,9 @@ func conclude(l *store.Locked, a *store.Approval, state approval.State, f audit.
 	r := l.Append(f)
 	s.DueUS = 0
 	s.Status = workflow.Succeeded
-	if doc, err := approval.ParseDocument(a.Document); state != approval.Approved && (err != nil || doc.Rule.OnReject != workflow.OnRejectContinue) {
+	if doc, err := approval.ParseDocument(a.Document); err == nil && doc.Kind == approval.Review {
+		resume(s)
+	} else if state != approval.Approved && (err != nil || doc.Rule.OnReject != workflow.OnRejectContinue) {
 		s.Status = workflow.Failed
 		if l.Reason == nil {
 			l.Reason = closedReason(a.Step, state, r.Seq)

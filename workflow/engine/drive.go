@@ -12,6 +12,7 @@ import (
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/audit"
+	"github.com/custodyhq/custody/security/guard"
 	"github.com/custodyhq/custody/security/vault"
 	"github.com/custodyhq/custody/steps"
 	"github.com/custodyhq/custody/store"
@@ -39,9 +40,12 @@ type driver struct {
 	named   []string // rights, as a change names them
 	key     vault.RunKey
 	values  workflow.Values
+	refused map[int][]guard.Offending // by step: put aside by plan until forgive has asked
+	mercies map[int]mercy             // by step: what people have said about its input
 	doubts  map[int][]security.Reason // by step: against all that build on it; everywhere: against every step
 	ended   *finish                   // what the run leaves behind, once all steps have passed
 	revoked bool
+	judged  int  // questions to the judge that this driver knows of
 	more    bool // the row, as last committed, has steps that may begin
 
 	under   context.Context // of the drive: calls begin under it
@@ -61,7 +65,7 @@ const everywhere = -1
 func (e *Engine) drive(ctx context.Context, id security.ID, epoch int32) (err error) {
 	d := &driver{
 		e: e, id: id, epoch: epoch, doubts: map[int][]security.Reason{}, calls: map[int]*call{},
-		nudged: make(chan struct{}, 1), term: -1,
+		nudged: make(chan struct{}, 1), term: -1, refused: map[int][]guard.Offending{}, mercies: map[int]mercy{},
 	}
 	e.mu.Lock()
 	e.drivers[id] = d
@@ -151,14 +155,28 @@ func (d *driver) loop(ctx context.Context) error {
 // to end. Without either it is nothing, and the commit decides.
 func (d *driver) next(ctx context.Context) ([]*move, error) {
 	if d.more {
+		if err := d.insist(ctx, d.forgive); err != nil {
+			return nil, err
+		}
 		if moves := d.plan(nil); len(moves) > 0 {
 			return moves, nil
 		}
 	}
-	if len(d.calls) == 0 {
+	if len(d.calls) == 0 || len(d.refused) > 0 || d.resumed() {
 		return nil, nil
 	}
 	return d.wait(ctx)
+}
+
+// resumed reports whether the row, as last committed, has an open step that
+// nobody here has under way: one whose draft people have looked at meanwhile.
+func (d *driver) resumed() bool {
+	for i := range d.run.Progress.Steps {
+		if d.run.Progress.Steps[i].Open() && d.calls[i] == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // insist repeats a read until the database answers. Calls may be under way
@@ -263,9 +281,9 @@ func (d *driver) settled(m *move) {
 	case m.learnt:
 		delete(d.values.Steps, d.def.Steps[m.step].ID)
 	case m.revoked:
-	case m.call != nil && m.call.judging != nil && d.run.Progress.Steps[m.step].Judge.IsZero():
-		// The run was cancelled before the judge could be asked: the draft is
-		// withheld, with what it has cost.
+	case m.call != nil && (m.call.judging != nil || m.call.revising != nil) && d.run.Progress.Steps[m.step].Judge.IsZero():
+		// The run was cancelled before the judge, or the model once more, could be
+		// asked: the draft is withheld, with what it has cost.
 		d.calls[m.step] = m.call
 		d.results <- result{call: m.call, again: true, err: context.Canceled}
 	}
@@ -367,6 +385,10 @@ func withdrawAll(l *store.Locked, def *workflow.Definition, f audit.Fact) {
 		switch s.Status {
 		case workflow.Waiting:
 			withdraw(l, def.Steps[i].ID, s, f)
+			if !s.Payload.IsZero() {
+				withholdDraft(l, def.Steps[i].ID, s, f)
+				continue
+			}
 			fallthrough
 		case workflow.Pending, workflow.Backoff:
 			s.Status, s.DueUS = workflow.Cancelled, 0

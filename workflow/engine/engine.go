@@ -14,6 +14,7 @@ import (
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/vault"
+	"github.com/custodyhq/custody/security/waiver"
 	"github.com/custodyhq/custody/steps"
 	"github.com/custodyhq/custody/store"
 	"github.com/custodyhq/custody/workflow"
@@ -30,6 +31,7 @@ type Config struct {
 	Mandate  time.Duration // how long a run may act for its caller; default 7 days
 	Workers  int           // runs driven at the same time; default 5,000
 	Idle     bool          // take no jobs: a process that only serves the API
+	Observe  time.Time     // until then the firewall only observes, in every tenant; zero: it enforces
 	Drain    time.Duration // how long Stop waits for calls under way; default 25 s
 	Log      *slog.Logger
 	Tracer   Tracer // told of work while it is done; nil: nobody
@@ -71,6 +73,9 @@ func (c *Config) validate() error {
 		if f.missing {
 			return fmt.Errorf("engine config: %s is missing", f.name)
 		}
+	}
+	if c.Observe.After(time.Now().Add(waiver.MaxObserve)) {
+		return fmt.Errorf("engine config: Observe is %s, and may lie at most 30 days ahead", c.Observe.Format(time.RFC3339))
 	}
 	if c.Mandate == 0 {
 		c.Mandate = 7 * 24 * time.Hour
@@ -140,6 +145,9 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("first heartbeat: %w", err)
+	}
+	if err := e.observes(ctx); err != nil {
+		return fmt.Errorf("record that the firewall only observes: %w", err)
 	}
 	for _, run := range []func(){e.beating, e.timing, e.recovering} {
 		e.wg.Go(run)

@@ -48,12 +48,17 @@ steps:
 `)
 	b.sql(`alter table custody.payload disable trigger all`)
 	s := &stages{bench: b, k: k}
-	private := ed25519.NewKeyFromSeed([]byte(strings.Repeat("x", ed25519.SeedSize)))
-	var err error
-	s.stranger, err = security.NewKeys("m1", private, map[string]ed25519.PublicKey{"m1": private.Public().(ed25519.PublicKey)})
-	must(t, err)
-	s.intruder = person("mallory", "legal")
+	s.stranger, s.intruder = stranger(t), person("mallory", "legal")
 	return s
+}
+
+// stranger has a key of their own under the name of ours.
+func stranger(t testing.TB) *security.Keys {
+	t.Helper()
+	private := ed25519.NewKeyFromSeed([]byte(strings.Repeat("x", ed25519.SeedSize)))
+	keys, err := security.NewKeys("m1", private, map[string]ed25519.PublicKey{"m1": private.Public().(ed25519.PublicKey)})
+	must(t, err)
+	return keys
 }
 
 // play submits two runs and waits until they wait.

@@ -222,8 +222,10 @@ func (b *bench) expires(after time.Duration) {
 	d, _, err := b.engine.defs.get(context.Background(), "main", "w", "")
 	must(b.t, err)
 	for i := range d.Steps {
-		if a := d.Steps[i].Approval; a != nil {
-			a.Expires = after
+		for _, a := range []*workflow.ApprovalSpec{d.Steps[i].Approval, d.Steps[i].Guard.OnReview} {
+			if a != nil {
+				a.Expires = after
+			}
 		}
 	}
 }

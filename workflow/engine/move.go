@@ -70,6 +70,9 @@ func (m *move) apply(d *driver, l *store.Locked, state *workflow.State) error {
 	for _, id := range m.uses {
 		l.Settle(id, approval.Approved, true)
 	}
+	if m.intent && m.call.judging != nil {
+		l.Progress.Judged++
+	}
 	if m.cost != nil {
 		l.Progress.Micros += m.cost.Micros
 		l.Progress.TokensIn += m.cost.In
@@ -90,4 +93,14 @@ func withdraw(l *store.Locked, step string, s *store.Step, f audit.Fact) {
 	f.Approval = &audit.Approval{ID: s.Ask.Name("apr"), Decision: "withdrawn"}
 	f.State, f.Reason, f.Payloads = "", "", nil
 	l.Append(f)
+}
+
+// withholdDraft ends the call whose draft waited for people who are not needed
+// any more.
+func withholdDraft(l *store.Locked, step string, s *store.Step, f audit.Fact) {
+	f.Action, f.Outcome, f.Step, f.Attempt = audit.StepWithheld, "withheld", step, s.Attempt
+	f.Key, f.Call, f.Code = l.Name()+"/"+step, s.Call.Name("call"), "withdrawn"
+	f.State, f.Reason, f.Payloads = "", "", nil
+	l.Append(f)
+	s.Status, s.DueUS, s.Payload = workflow.Withheld, 0, security.ID{}
 }

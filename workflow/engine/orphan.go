@@ -37,7 +37,7 @@ func (d *driver) orphans(ctx context.Context, moves []*move) ([]*move, error) {
 func (d *driver) orphan(ctx context.Context, step int, s store.Step) (*move, error) {
 	m := &move{step: step, ends: s.Call, next: s}
 	if !s.Judge.IsZero() {
-		f := d.judgeFact(m, s.Judge, audit.CallResult, "unknown")
+		f := d.innerFact(m, innerPart(&s), s.Judge, audit.CallResult, "unknown")
 		f.Code = steps.CodeConnection
 		m.facts = append(m.facts, f)
 	}
@@ -63,48 +63,66 @@ func (d *driver) rejudge(ctx context.Context, m *move, s store.Step) (*move, err
 	if err != nil {
 		return nil, err
 	}
-	c, err := d.reopen(m.step, s, found[s.Payload].Cipher)
-	if denied, ok := errorAs[*Denied](err); ok {
+	said, c, err := d.reopen(ctx, m.step, s, found[s.Payload].Cipher)
+	switch denied, ok := errorAs[*Denied](err); {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case ok:
 		m = d.denies(m, denied.Decision)
 		m.facts[len(m.facts)-1].Call = s.Call.Name("call")
 		return m, nil
-	}
-	if err != nil {
+	case said.ended != "":
+		return d.ends(d.withholds(m, err, steps.Use{}, s.Call.Name("call")), said.ended), nil
+	case err != nil:
 		return d.withholds(m, err, steps.Use{}, s.Call.Name("call")), nil
 	}
-	if s.Tries >= maxJudge {
+	m.uses = said.used(c.judging.found)
+	switch {
+	case s.Tries >= maxJudge:
 		return d.releases(m, c, guard.Verdict{}, c.judging.screened, c.judging.found, c.judging.use), nil
+	case !d.e.cfg.Pipeline.NeedsJudge(c.checked):
+		return d.releases(m, c, guard.NoJudge(), c.judging.screened, c.judging.found, c.judging.use), nil
 	}
 	return d.judges(m, c), nil
 }
 
-// reopen admits and checks the step again and opens its sealed draft.
-func (d *driver) reopen(step int, s store.Step, cipher []byte) (*call, error) {
+// reopen admits and checks the step again and opens its sealed draft. Beside it
+// stands what people have said about the draft.
+func (d *driver) reopen(ctx context.Context, step int, s store.Step, cipher []byte) (said mercy, c *call, err error) {
 	admitted, decision := d.admit(step)
 	if !decision.Allowed() {
-		return nil, &Denied{decision}
+		return said, nil, &Denied{decision}
 	}
 	bound, err := d.def.Bind(step, d.values)
 	if err != nil {
-		return nil, err
+		return said, nil, err
 	}
-	checked, _, err := d.e.cfg.Pipeline.Check(admitted, bound, guard.Pardon{})
-	if err != nil {
-		return nil, err
+	var checked steps.Checked
+	if _, err := d.spared(ctx, step, func(p guard.Pardon) (err error) {
+		checked, _, err = d.e.cfg.Pipeline.Check(admitted, bound, p)
+		return err
+	}); err != nil {
+		return said, nil, err
 	}
 	opened, err := d.key.Open(d.run.Tenant, d.id, s.Payload, draftKind(d.def.Steps[step].ID), cipher)
 	if err != nil {
-		return nil, errUnreadable
+		return said, nil, errUnreadable
 	}
 	var draft sealedDraft
 	if err := json.Unmarshal(opened.Content, &draft); err != nil {
-		return nil, errors.Join(errUnreadable, err)
+		return said, nil, errors.Join(errUnreadable, err)
 	}
-	screened, seen, err := d.e.cfg.Pipeline.Reopen(checked, draft.Draft, guard.Pardon{})
-	if err != nil {
-		return nil, err
+	var screened guard.Screened
+	var seen []security.Finding
+	said, err = d.spared(ctx, step, func(p guard.Pardon) (err error) {
+		screened, seen, err = d.e.cfg.Pipeline.Reopen(checked, draft.Draft, p)
+		return err
+	})
+	if err != nil || said.ended != "" {
+		return said, nil, err
 	}
-	return &call{
+	d.e.mark(d.run.Tenant, seen, screened.Noted())
+	return said, &call{
 		step: step, id: s.Call, attempt: s.Attempt, checked: checked,
 		judging: &judging{screened: screened, found: seen, use: draft.Use, tries: s.Tries},
 	}, nil

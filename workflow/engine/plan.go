@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -39,6 +38,10 @@ func (d *driver) plan(moves []*move) []*move {
 				continue // another process will begin it
 			}
 			m := d.begin(i, progress.Steps[i])
+			if m == nil {
+				continue // first it must be asked whether people let its input pass
+			}
+			delete(d.mercies, i) // they hold for one beginning
 			progress.Steps[i] = m.next
 			moves = append(moves, m)
 			began = true
@@ -157,14 +160,35 @@ func (d *driver) opens(m *move) *move {
 	if err != nil {
 		return d.fails(m, "binding", "its arguments cannot be evaluated: "+err.Error())
 	}
-	checked, findings, err := d.e.cfg.Pipeline.Check(admitted, bound, guard.Pardon{})
-	if err != nil {
+	return d.checks(m, admitted, bound, decision)
+}
+
+// checks begins a step whose arguments are clean, or that people let pass. What
+// they said is not known here when the guard refuses for the first time: then
+// the step is put aside, and forgive asks.
+func (d *driver) checks(m *move, admitted steps.Admitted, bound workflow.Bound, decision security.Decision) *move {
+	i := m.step
+	said, heard := d.mercies[i]
+	checked, found, err := d.e.cfg.Pipeline.Check(admitted, bound, said.Pardon)
+	r := d.e.marked(d.run.Tenant, err)
+	switch {
+	case !heard && (r != nil && len(r.Texts()) > 0 || !m.next.Ask.IsZero()):
+		d.refused[i] = textsOf(r)
+		return nil
+	case said.doubt != nil:
+		return d.denies(m, doubtful(said.doubt))
+	case said.ended != "":
+		return d.ends(d.blocks(m, err), said.ended)
+	case d.mayAsk(i, r):
+		return d.asksReview(m, r)
+	case err != nil:
 		return d.blocks(m, err)
-	}
-	if !step.Kind.Intent {
+	case !d.def.Steps[i].Kind.Intent:
 		return d.sets(m, checked)
 	}
-	return d.intends(m, checked, decision, findings)
+	d.e.mark(d.run.Tenant, found, checked.Noted())
+	m.uses = said.used(found)
+	return d.intends(m, checked, decision, found)
 }
 
 // intends is a step whose call leaves after this commit.
@@ -176,7 +200,7 @@ func (d *driver) intends(m *move, checked steps.Checked, decision security.Decis
 	f.Call, f.Decision, f.Findings = id.Name("call"), decided(decision), findings
 	m.facts = append(m.facts, f)
 	if d.def.Steps[m.step].Kind.Effect {
-		m.uses = d.approvalsAbove(m.step)
+		m.uses = append(m.uses, d.approvalsAbove(m.step)...)
 	}
 	m.call = &call{step: m.step, id: id, attempt: m.next.Attempt, checked: checked}
 	return m
@@ -269,8 +293,10 @@ func (d *driver) sets(m *move, checked steps.Checked) *move {
 	}
 	screened, found, err := d.e.cfg.Pipeline.Screen(checked, draft, guard.Pardon{})
 	if err != nil {
+		_ = d.e.marked(d.run.Tenant, err) // for its findings
 		return d.withholds(m, err, steps.Use{}, "")
 	}
+	d.e.mark(d.run.Tenant, found, screened.Noted())
 	released, err := screened.Release(guard.NoJudge())
 	if err != nil {
 		return d.withholds(m, err, steps.Use{}, "")
@@ -319,36 +345,11 @@ func (d *driver) asks(m *move) *move {
 		return d.fails(m, "binding", "what it shows cannot be evaluated: "+err.Error())
 	}
 	m.fresh = true
-	now := d.now()
-	id := security.NewID()
-	doc := approval.Document{
-		ID: id.Name("apr"), Nonce: security.NewID().String(), Tenant: d.run.Tenant, Run: d.id.Name("run"), Step: step.ID, Attempt: m.next.Attempt,
-		Workflow: d.run.Digest, Requester: d.mandate.ID, Act: d.mandate.Act, Rule: rule(step.Approval),
-		MadeAt: now.UnixMicro(), ExpiresAt: now.Add(step.Approval.Expires).UnixMicro(),
-	}
 	f := d.stepFact(m.step, m.next.Attempt, audit.ApprovalRequested, "ok")
 	f.Key = ""
-	for _, p := range parts {
-		sealed, err := d.key.Seal(d.run.Tenant, d.id, shownKind(step.ID), p.content)
-		if err != nil {
-			return d.fails(m, "error", "what it shows cannot be sealed")
-		}
-		doc.Shown = append(doc.Shown, approval.Shown{Name: p.name, Commit: hex.EncodeToString(sealed.Commit[:]), Payload: sealed.ID.Name("pay")})
-		m.sealed, f.Payloads = append(m.sealed, sealed), append(f.Payloads, refer(sealed))
-	}
-	req, err := approval.NewRequest(doc)
-	if err != nil {
-		m.sealed = nil
+	if err := d.asksFor(m, step.Approval, d.question(m, step.Approval), parts, &f); err != nil {
 		return d.fails(m, "error", err.Error())
 	}
-	f.Approval = &audit.Approval{ID: doc.ID, Digest: req.Digest, Quorum: doc.Rule.Quorum}
-	f.Due = doc.ExpiresAt
-	m.facts = append(m.facts, f)
-	m.ask = &store.Approval{
-		ID: id, Tenant: d.run.Tenant, Run: d.id, Step: step.ID, Attempt: m.next.Attempt, Document: req.Text, Digest: req.Digest,
-		Roles: step.Approval.Roles, Requester: d.mandate.ID, State: approval.Pending, ExpiresUS: doc.ExpiresAt,
-	}
-	m.next.Status, m.next.Ask, m.next.DueUS = workflow.Waiting, id, doc.ExpiresAt
 	return m
 }
 

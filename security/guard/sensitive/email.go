@@ -76,7 +76,7 @@ func trimPunctuation(d string) string {
 func inAuthority(t string, lo int) bool {
 	from := max(0, lo-80)
 	k := strings.LastIndex(t[from:lo], "://")
-	return k >= 0 && strings.IndexAny(t[from+k+3:lo], " \t\n/\"'<>") < 0
+	return k >= 0 && !strings.ContainsAny(t[from+k+3:lo], " \t\n/\"'<>")
 }
 
 // isDomain reports whether somebody can have registered the domain.
@@ -104,7 +104,9 @@ func isDomain(d string) bool {
 	return !reserved(d) && registrable(d, b[:len(d)])
 }
 
-// registrable asks the public suffix list. An ending in another script stands
+// registrable asks the public suffix list. Providers' own suffixes (herokuapp.com)
+// are domains like others; an ending without a dot that is not on it is none. An
+// ending in another script stands
 // there in its ASCII form only, so any such ending counts.
 func registrable(d string, small []byte) bool {
 	last := d[strings.LastIndexByte(d, '.')+1:]
@@ -118,7 +120,7 @@ func registrable(d string, small []byte) bool {
 		}
 	}
 	suffix, icann := publicsuffix.PublicSuffix(d)
-	return (icann || strings.IndexByte(suffix, '.') >= 0) && len(suffix) < len(d)
+	return icann && len(suffix) < len(d) || !icann && strings.IndexByte(suffix, '.') >= 0
 }
 
 // reserved reports whether a domain is one of those that belong to nobody.
@@ -129,16 +131,10 @@ func reserved(d string) bool {
 			return true
 		}
 	}
-	return isExample(d)
-}
-
-// isExample knows example.de and the like, which are reserved by custom.
-func isExample(d string) bool {
-	label := d[:strings.IndexByte(d+".", '.')]
-	rest := d
-	for strings.Count(rest, ".") > 2 {
-		rest = rest[strings.IndexByte(rest, '.')+1:]
-		label = rest[:strings.IndexByte(rest, '.')]
+	for label := range strings.SplitSeq(d, ".") {
+		if strings.EqualFold(label, "example") { // example.de and the like are by custom
+			return true
+		}
 	}
-	return strings.EqualFold(label, "example")
+	return false
 }

@@ -20,13 +20,7 @@ type Options struct {
 // reading shows comes after, in order. Spans of the two may overlap, those of one
 // do not.
 func Find(text, name string, o Options, see func(Finding) bool) {
-	s := scan{t: text, name: name, o: o, see: see, fresh: -1}
-	for i := range personalRows {
-		if r := &personalRows[i]; r.strength == Shaped && r.check == nil && r.Country != "" && o.Kinds.has(i) {
-			s.phones = true
-		}
-	}
-	s.whole()
+	s := scan{t: text, name: name, o: o, see: see, fresh: -1, phones: o.Kinds.touches(&homeKinds)}
 	s.run()
 	if s.stopped {
 		return
@@ -34,7 +28,6 @@ func Find(text, name string, o Options, see func(Finding) bool) {
 	if f, ok := fold(text); ok {
 		s.folded, s.t, s.fresh, s.bodies = f, f.text, -1, bodies{}
 		s.again = true
-		s.whole()
 		s.run()
 	}
 }
@@ -114,7 +107,8 @@ var classes = func() (t [256]uint8) {
 }()
 
 // run goes through the text once. Every step moves on by a byte at least, and
-// looks at a bounded number of bytes around it.
+// looks at a bounded number of bytes around it. Where nothing was seen, the whole
+// may be the value of its name.
 func (s *scan) run() {
 	t := s.t
 	for i := 0; i < len(t) && !s.stopped; {
@@ -138,15 +132,20 @@ func (s *scan) run() {
 		}
 		i = max(end, i+1)
 	}
+	if len(s.found) == 0 {
+		s.whole()
+	}
 }
 
 // word tries everything that begins where a word begins, and returns the end of
 // the word or of what was found.
 func (s *scan) word(i int) int {
 	t := s.t
-	if n := escape(t, i); n > 0 {
-		s.fresh = i + n
-		return i + n
+	if i > 0 && (t[i-1] == '\\' || t[i-1] == '%') {
+		if n := escape(t, i); n > 0 {
+			s.fresh = i + n
+			return i + n
+		}
 	}
 	end := i + 1
 	for end < len(t) && (classes[t[end]] == inWord || classes[t[end]] == inNumber) {

@@ -111,6 +111,23 @@ type pattern struct {
 	text  string
 	row   int
 	alone bool // it counts without a word beside it where its kind is on
+	skip  bool // its kind is off unless it was chosen
+	next  byte // what follows the digits that it begins with, 0 for nothing
+}
+
+// follows reports whether the character behind a row of digits is the pattern's.
+// Most numbers of a text are told apart from all patterns by this.
+func (p *pattern) follows(c byte) bool {
+	switch p.next {
+	case 0:
+		return true
+	case 'A', 'N', 'd':
+		return isUpper(c) || isDigit(c)
+	case '~':
+		c = blank(c)
+		return c == ' ' || c == '-' || c == '.'
+	}
+	return blank(c) == p.next
 }
 
 // patterns orders the forms of all rows by how many digits they begin with; those
@@ -123,7 +140,11 @@ var patterns = func() (by [maxForm + 1][]pattern) {
 			for n < len(text) && text[n] == 'd' {
 				n++
 			}
-			by[n] = append(by[n], pattern{text, i, k < len(r.prints)})
+			p := pattern{text: text, row: i, alone: k < len(r.prints), skip: r.Default == Off}
+			if n < len(text) {
+				p.next = text[n]
+			}
+			by[n] = append(by[n], p)
 		}
 	}
 	return by

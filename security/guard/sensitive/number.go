@@ -22,7 +22,7 @@ func (s *scan) number(i int) int {
 		return 0
 	}
 	if n <= maxForm {
-		if end := s.forms(i, patterns[n]); end > 0 {
+		if end := s.forms(i, n); end > 0 {
 			return end
 		}
 	}
@@ -51,17 +51,25 @@ func digitsAt(t string, i int) int {
 	return n
 }
 
-// forms tries patterns at i. One whose kind is named beside the number wins over
-// one that stands alone.
-func (s *scan) forms(i int, list []pattern) int {
+// forms tries the patterns that begin with n digits at i. One whose kind is named
+// beside the number wins over one that stands alone.
+func (s *scan) forms(i, n int) int {
 	best, bestEnd := -1, 0
+	var next byte
+	if i+n < len(s.t) {
+		next = s.t[i+n]
+	}
+	list := patterns[n]
 	for k := range list {
 		p := &list[k]
-		r := &personalRows[p.row]
-		chosen := s.o.Kinds.has(p.row)
-		if r.Default == Off && !chosen {
+		if !p.follows(next) {
 			continue
 		}
+		chosen := s.o.Kinds.has(p.row)
+		if p.skip && !chosen {
+			continue
+		}
+		r := &personalRows[p.row]
 		f, end := match(s.t, i, p.text)
 		if end == 0 || !s.ends(end) || !r.check(f) || !s.apart(p, i, end) || s.o.SkipTests && p.row == kindCard && isTestCard(f) {
 			continue
@@ -183,7 +191,7 @@ func (s *scan) capitals(i int) int {
 	t := s.t
 	for k := i + 1; k < len(t) && k < i+10; k++ { // a word in capitals is no number
 		if isDigit(t[k]) {
-			return s.forms(i, patterns[0])
+			return s.forms(i, 0)
 		}
 	}
 	return 0

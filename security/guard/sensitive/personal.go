@@ -28,22 +28,28 @@ const (
 // personalRows is the table of personal data. The sources of the checks stand at
 // their functions.
 var personalRows = []personalRow{
-	{personal("card", "", On, "a payment card number"), Checked,
+	{
+		personal("card", "", On, "a payment card number"), Checked,
 		[]string{"dddd~dddd~dddd~dddd", "dddd~dddddd~ddddd", "dddd~dddddd~dddd", "dddd~dddd~dddd~dddd~ddd", "dddddddddddddd", "ddddddddddddddd", "dddddddddddddddd"},
 		[]string{"ddddddddddddd", "ddddddddddddddddd", "dddddddddddddddddd", "ddddddddddddddddddd", "dddd~ddd~ddd~ddd"},
-		card, "card*|credit*|debit*|visa|mastercard|amex|american express|kreditkart*|karte*|carte|tarjeta|cartão|carta|pan|cvv|cvc|kaart*|kartnummer|karta|karty|kart|карт*|カード*|信用卡*|卡号*|카드*|بطاقة*|कार्ड*"},
+		card, "card*|credit*|debit*|visa|mastercard|amex|american express|kreditkart*|karte*|carte|tarjeta|cartão|carta|pan|cvv|cvc|kaart*|kartnummer|karta|karty|kart|карт*|カード*|信用卡*|卡号*|카드*|بطاقة*|कार्ड*",
+	},
 	{personal("iban", "", On, "an international bank account number"), Checked, nil, nil, nil, "iban"},
 	{personal("email", "", On, "an e-mail address"), Shaped, nil, nil, nil, "e mail*|mail"},
 	{personal("phone", "", On, "an international telephone number"), Shaped, nil, nil, nil, phoneCues},
 	{personal("ip-address", "", Off, "a public Internet address"), Shaped, nil, nil, nil, "ip"},
 	{personal("btc-address", "", On, "a Bitcoin address"), Checked, nil, nil, nil, "bitcoin|btc|wallet"},
 	{personal("eth-address", "", On, "an Ethereum address"), Shaped, nil, nil, nil, "ethereum|eth|wallet"},
-	{personal("passport", "", Off, "a passport number"), Shaped, nil,
+	{
+		personal("passport", "", Off, "a passport number"), Shaped, nil,
 		[]string{"ddddddddd", "Addddddd", "Adddddddd", "AAddddddd", "AAdddddd", "ddAAddddd", "ANNNNNNNN"},
-		twoDigits, "passport*|passeport*|reisepass*|pasaporte*|passaporto*|paspoort*|passaporte*|paszport*|pasaport*|паспорт*|护照*|旅券*|パスポート*|여권*|جواز*"},
-	{personal("driving-licence", "", Off, "a driving licence number"), Shaped, nil,
+		twoDigits, "passport*|passeport*|reisepass*|pasaporte*|passaporto*|paspoort*|passaporte*|paszport*|pasaport*|паспорт*|护照*|旅券*|パスポート*|여권*|جواز*",
+	},
+	{
+		personal("driving-licence", "", Off, "a driving licence number"), Shaped, nil,
 		[]string{"ddddddd", "dddddddd", "ddddddddd", "Addddddd", "Adddddddd", "Addddddddddddd", "AAdddddd", "AAddddddd", "NNNNNddddddNNNAA", "ANNddddddNN"},
-		twoDigits, "driving licen*|driver licen*|drivers licen*|driver s licen*|driver’s licen*|dl no|dl number|führerschein*|permis de conduire|permiso de conducir|patente|rijbewijs*|carta de condução|prawo jazdy"},
+		twoDigits, "driving licen*|driver licen*|drivers licen*|driver s licen*|driver’s licen*|dl no|dl number|führerschein*|permis de conduire|permiso de conducir|patente|rijbewijs*|carta de condução|prawo jazdy",
+	},
 
 	{personal("us-ssn", "us", On, "a US social security number"), Shaped, []string{"ddd-dd-dddd"}, []string{"ddd dd dddd", "ddddddddd"}, usSSN, "ssn|social security*|soc sec"},
 	{personal("us-itin", "us", InContext, "a US individual taxpayer number"), Shaped, []string{"ddd-dd-dddd"}, []string{"ddd dd dddd", "ddddddddd"}, usITIN, "itin|individual taxpayer*|ssn|" + taxCues},

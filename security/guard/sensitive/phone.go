@@ -44,8 +44,8 @@ type digitsOfPhone struct {
 	ends [24]int // ends[n] is the end after n digits if a row ends there, or 0
 }
 
-// phoneAt reads rows of digits with at most one sign and one blank between them,
-// as telephone numbers are written. A zero in brackets is not dialled from abroad
+// phoneAt reads rows of digits with at most three signs between them, as telephone
+// numbers are written: ") ", " / ". A zero in brackets is not dialled from abroad
 // and left out where there was something before it.
 func phoneAt(t string, i int) (p digitsOfPhone) {
 	for i < len(t) && p.n < 16 {
@@ -62,8 +62,7 @@ func phoneAt(t string, i int) (p digitsOfPhone) {
 		case strings.HasPrefix(t[i:], "(0)") && p.n > 0:
 			i += 3
 		case strings.IndexByte(" -./()", t[i]) >= 0:
-			i++
-			if i < len(t) && (t[i] == ' ' || t[i] == '(') && t[i-1] != t[i] && !strings.HasPrefix(t[i:], "(0)") {
+			for n := 0; n < 3 && i < len(t) && strings.IndexByte(" -./()", t[i]) >= 0 && !strings.HasPrefix(t[i:], "(0)"); n++ {
 				i++
 			}
 			if i >= len(t) || !isDigit(t[i]) && !strings.HasPrefix(t[i:], "(0)") {
@@ -131,11 +130,36 @@ type homePlan struct {
 }
 
 var homePlans = [...]homePlan{
-	{"us", "23456789", 10, 10}, {"ca", "23456789", 10, 10}, {"uk", "0", 10, 11}, {"ie", "0", 9, 10}, {"de", "0", 7, 13}, {"at", "0", 7, 13},
-	{"ch", "0", 10, 10}, {"fr", "0", 10, 10}, {"be", "0", 9, 10}, {"nl", "0", 10, 10}, {"es", "6789", 9, 9}, {"it", "03", 8, 11},
-	{"pt", "239", 9, 9}, {"pl", "12345678", 9, 9}, {"se", "0", 8, 10}, {"no", "23456789", 8, 8}, {"dk", "23456789", 8, 8}, {"fi", "0", 7, 11},
-	{"tr", "05", 10, 11}, {"in", "06789", 10, 11}, {"br", "123456789", 10, 11}, {"mx", "23456789", 10, 10}, {"au", "0", 10, 10}, {"nz", "0", 9, 11},
-	{"jp", "0", 10, 11}, {"kr", "0", 9, 11}, {"cn", "01", 10, 12}, {"za", "0", 10, 10}, {"ru", "8", 11, 11}, {"sg", "3689", 8, 8},
+	{"us", "23456789", 10, 10},
+	{"ca", "23456789", 10, 10},
+	{"uk", "0", 10, 11},
+	{"ie", "0", 9, 10},
+	{"de", "0", 7, 13},
+	{"at", "0", 7, 13},
+	{"ch", "0", 10, 10},
+	{"fr", "0", 10, 10},
+	{"be", "0", 9, 10},
+	{"nl", "0", 10, 10},
+	{"es", "6789", 9, 9},
+	{"it", "03", 8, 11},
+	{"pt", "239", 9, 9},
+	{"pl", "12345678", 9, 9},
+	{"se", "0", 8, 10},
+	{"no", "23456789", 8, 8},
+	{"dk", "23456789", 8, 8},
+	{"fi", "0", 7, 11},
+	{"tr", "05", 10, 11},
+	{"in", "06789", 10, 11},
+	{"br", "123456789", 10, 11},
+	{"mx", "23456789", 10, 10},
+	{"au", "0", 10, 10},
+	{"nz", "0", 9, 11},
+	{"jp", "0", 10, 11},
+	{"kr", "0", 9, 11},
+	{"cn", "01", 10, 12},
+	{"za", "0", 10, 10},
+	{"ru", "8", 11, 11},
+	{"sg", "3689", 8, 8},
 }
 
 // kindHome are the rows of the home plans.
@@ -144,6 +168,14 @@ var kindHome = func() (rows [len(homePlans)]int) {
 		rows[i] = kindNamed(p.country + "-phone")
 	}
 	return rows
+}()
+
+// homeKinds is all of them.
+var homeKinds = func() (s Set) {
+	for _, row := range kindHome {
+		s.bits[row/64] |= 1 << (row % 64)
+	}
+	return s
 }()
 
 // homePhone finds a number as a chosen country writes it, beside a word that says

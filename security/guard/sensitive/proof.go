@@ -125,6 +125,16 @@ func openAI(token string) Strength {
 	return shaped(token[strings.LastIndexByte(token[:min(len(token), 11)], '-')+1:])
 }
 
+// onePassword: A3, and rows of capital letters and digits with dashes between.
+func onePassword(token string) Strength {
+	for i := range len(token) {
+		if !capital.has(token[i]) && token[i] != '-' {
+			return 0
+		}
+	}
+	return shaped(token[3:])
+}
+
 // airtable: pat, 14 characters, a dot, 64 hexadecimal digits.
 func airtable(token string) Strength {
 	if token[17] != '.' || !alnum.all(token[3:17]) || !lowHex.all(token[18:]) {

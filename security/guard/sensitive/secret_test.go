@@ -57,6 +57,11 @@ func made(r *rand.Rand, row tokenRow) string {
 		}
 	case "terraform-token":
 		return an(14) + ".atlasv1." + an(67)
+	case "1password-token":
+		if row.prefix == "A3-" {
+			c := func(n int) string { return lot(r, alnumChars[:36], n) }
+			return "A3-" + c(6) + "-" + c(11) + "-" + c(5) + "-" + c(5) + "-" + c(5)
+		}
 	case "salesforce-token":
 		return "00D" + an(12) + "!" + an(96)
 	case "firebase-key":
@@ -119,6 +124,9 @@ func twins(row tokenRow, token string) []string {
 	}
 	if row.kind != "jwt" && row.kind != "private-key" && row.kind != "terraform-token" {
 		out = append(out, token[:len(row.prefix)+row.min/2], "word"+token)
+		if row.abc == lowHex {
+			out = append(out, token+"g")
+		}
 	}
 	return out
 }
@@ -154,16 +162,16 @@ func TestSecretsWithoutAPrefixAreFoundAndTheirTwinsAreNot(t *testing.T) {
 			[]string{"machine learning password policy", "machine a.eu login b", "machine a.eu login b password <secret>"},
 		},
 		"password": {
-			[]string{`password = "hunter2!hunter2"`, "Passwort: Xk9$mmQ2pp", "pwd=gT5-xY7pq;", "<password>hunter2!x</password>", "The password is Xk9$mmQ2pp.", `{"db_pass": "gT5xY7pq"}`, "密码：Xk9$mmQ2pp"[:6] + ": Xk9$mmQ2pp", "Server=db;User Id=app;Password=s3cr3t-Xyz9;", "DB_PASSWORD=gT5xY7pqRR"},
+			[]string{`password = "hunter2!hunter2"`, "Passwort: Xk9$mmQ2pp", "pwd=gT5-xY7pq;", "<password>hunter2!x</password>", "The password is Xk9$mmQ2pp.", `{"db_pass": "gT5xY7pq"}`, "密码：Xk9$mmQ2pp"[:6] + ": Xk9$mmQ2pp", "Server=db;User Id=app;Password=s3cr3t-Xyz9;", "DB_PASSWORD=gT5xY7pqRR", "pwd: s3cr3t!", "password: 48151623"},
 			[]string{"The password must have eight characters.", "password: required", "password=${DB_PASSWORD}", "password = os.environ[\"PASSWORD\"]", "password=args.password", "password: ********", "password: string", "compass: north1234", "password = getpass()", "<password>", "The password is not stored.", "password = <your password here1>", "password: your_password1", "password=settings.DB_PASSWORD1"},
 		},
 		"key": {
 			[]string{`"api_key": "` + random + `"`, "client_secret=" + random, "X-Api-Key: " + random[:24], "api key: " + random[:20], "accessToken: '" + random + "'", "https://a.eu/x?token=" + random + "&y=1", "//registry.northwind.eu/:_authToken=" + random},
-			[]string{`"api_key": "your-api-key-here"`, "token: string", `secret_key = os.environ["KEY"]`, "token = request.headers.get('X1')", "max_tokens: 4096", "api_key: ${API_KEY}", "token: xxxxxxxxxxxxxxxxxxxxxx", "tokens: aB3dE5fG7hJ9kL1mN2pQ", "secret: the meeting is at ten", "token: 123456789012345678901234", "api_key=config.api_key_2_for_tests"},
+			[]string{`"api_key": "your-api-key-here"`, "token: string", `secret_key = os.environ["KEY"]`, "token = request.headers.get('X1')", "max_tokens: 4096", "api_key: ${API_KEY}", "token: xxxxxxxxxxxxxxxxxxxxxx", "tokens: aB3dE5fG7hJ9kL1mN2pQ", "secret: the meeting is at ten", "token: 123456789012345678901234", "api_key=config.api_key_2_for_tests", "secret: productionserver20"},
 		},
 		"aws-key":            {[]string{"aws_secret_access_key = " + random, `"SecretAccessKey": "` + random + `"`, "AWS_SECRET_ACCESS_KEY=" + random}, []string{"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "AKIAIOSFODNN7" + "EXAMPLE", "aws_secret_access_key = "}},
 		"azure-key":          {[]string{"AccountKey=" + random + random + "aB3dE5==;", "SharedAccessKey=" + random + "aB3=", strings.Repeat(random, 2)[:52] + "JQQJ99" + strings.Repeat(random, 2)[:26]}, []string{"AccountKey=...", "AccountKey=<key>;", "SharedAccessKeyName=RootManageSharedAccessKey"}},
-		"azure-secret":       {[]string{"abC8Q~" + random[:34], "x.y7Q~" + random[:34], "secret " + "a_B8Q~" + random[:31]}, []string{"abC8Q~" + random[:20], "abCxQ~" + random[:34], "8Q~" + random[:34]}},
+		"azure-secret":       {[]string{"abC8Q~" + random[:34], "x.y7Q~" + random[:34], "secret " + "a_B8Q~" + random[:31]}, []string{"abC8Q~" + random[:20], "abCxQ~" + random[:34], "abC8X~" + random[:34], "8Q~" + random[:34]}},
 		"azure-devops-token": {[]string{strings.Repeat(random, 2)[:76] + "AZDO" + random[:4], "pat " + strings.Repeat(random, 2)[1:77] + "AZDO" + random[:4], "=" + strings.Repeat(random, 2)[2:78] + "AZDO" + random[:4]}, []string{strings.Repeat(random, 2)[:75] + "AZDO" + random[:4], strings.Repeat("x", 76) + "AZDO" + random[:4], random}},
 		"azure-sas":          {[]string{"https://a.eu/b?sv=2024-01-01&sig=" + random + "aB3%3D", "?sig=" + random[:20] + "%2F" + random[:22] + "%3D&x=1", "sig=" + random + "aB3="}, []string{"?sig=abc", "sig: " + random, "&sig=" + strings.Repeat("x", 43) + "%3D"}},
 		"discord-token":      {[]string{base64.RawStdEncoding.EncodeToString([]byte("1089234567890123456"))[:25] + "x"}, nil},

@@ -101,7 +101,7 @@ var tokenRows = []tokenRow{
 	{"dp.audit.", "doppler-token", alnum, 40, 44, nil},
 	{"dp.st.", "doppler-token", dotted, 40, 90, nil},
 	{"ops_eyJ", "1password-token", code64, 200, 2000, nil},
-	{"A3-", "1password-token", urlSafe, 31, 38, nil},
+	{"A3-", "1password-token", urlSafe, 31, 38, onePassword},
 	{"tskey-", "tailscale-key", urlSafe, 24, 100, nil},
 	{"pnu_", "prefect-key", alnum, 36, 36, nil},
 	{"pnb_", "prefect-key", alnum, 36, 36, nil},

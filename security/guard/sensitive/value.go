@@ -15,24 +15,65 @@ type valueName struct {
 }
 
 var valueNames = [...]valueName{
-	{"password", true, false}, {"passwd", true, false}, {"pwd", true, false}, {"pass", true, true}, {"pw", true, true},
-	{"passwort", true, false}, {"kennwort", true, false}, {"passphrase", true, false}, {"passcode", true, false}, {"wachtwoord", true, false},
-	{"motdepasse", true, false}, {"contraseña", true, false}, {"contrasena", true, false}, {"senha", true, true}, {"haslo", true, true},
-	{"hasło", true, true}, {"parola", true, true}, {"sifre", true, true}, {"şifre", true, false}, {"пароль", true, false},
-	{"密码", true, false}, {"密碼", true, false}, {"パスワード", true, false}, {"비밀번호", true, false},
-	{"secret", false, false}, {"apikey", false, false}, {"token", false, false}, {"accesskey", false, false}, {"secretkey", false, false},
-	{"privatekey", false, false}, {"authkey", false, false}, {"credential", false, false}, {"credentials", false, false}, {"accountkey", false, false},
-	{"bearer", false, true}, {"authorization", false, true}, {"signingkey", false, false}, {"encryptionkey", false, false}, {"masterkey", false, false},
-	{"servicekey", false, false}, {"sessionkey", false, false}, {"deploykey", false, false}, {"licensekey", false, false}, {"subscriptionkey", false, false},
-	{"sig", false, true}, {"auth", false, true}, {"secretaccesskey", false, false}, {"schlüssel", false, false}, {"密钥", false, false},
+	{"password", true, false},
+	{"passwd", true, false},
+	{"pwd", true, false},
+	{"pass", true, true},
+	{"pw", true, true},
+	{"passwort", true, false},
+	{"kennwort", true, false},
+	{"passphrase", true, false},
+	{"passcode", true, false},
+	{"wachtwoord", true, false},
+	{"motdepasse", true, false},
+	{"contraseña", true, false},
+	{"contrasena", true, false},
+	{"senha", true, true},
+	{"haslo", true, true},
+	{"hasło", true, true},
+	{"parola", true, true},
+	{"sifre", true, true},
+	{"şifre", true, false},
+	{"пароль", true, false},
+	{"密码", true, false},
+	{"密碼", true, false},
+	{"パスワード", true, false},
+	{"비밀번호", true, false},
+	{"secret", false, false},
+	{"apikey", false, false},
+	{"token", false, false},
+	{"accesskey", false, false},
+	{"secretkey", false, false},
+	{"privatekey", false, false},
+	{"authkey", false, false},
+	{"credential", false, false},
+	{"credentials", false, false},
+	{"accountkey", false, false},
+	{"bearer", false, true},
+	{"authorization", false, true},
+	{"signingkey", false, false},
+	{"encryptionkey", false, false},
+	{"masterkey", false, false},
+	{"servicekey", false, false},
+	{"sessionkey", false, false},
+	{"deploykey", false, false},
+	{"licensekey", false, false},
+	{"subscriptionkey", false, false},
+	{"sig", false, true},
+	{"auth", false, true},
+	{"secretaccesskey", false, false},
+	{"schlüssel", false, false},
+	{"密钥", false, false},
 }
 
-// nameEnds are the last bytes of the names: most signs are passed over by this.
-var nameEnds = func() (t [256]bool) {
+// namesByEnd holds the names by their last byte: most signs are passed over by
+// this.
+var namesByEnd = func() (by [256][]valueName) {
 	for _, n := range valueNames {
-		t[n.text[len(n.text)-1]] = true
+		last := n.text[len(n.text)-1]
+		by[last] = append(by[last], n)
 	}
-	return t
+	return by
 }()
 
 // nameBefore finds what the value after the sign at i is called.
@@ -40,12 +81,13 @@ func nameBefore(t string, i int) *valueName {
 	for n := 0; i > 0 && n < 6 && strings.IndexByte(" \t\"'`:]*\\=", t[i-1]) >= 0; n++ {
 		i--
 	}
-	if i == 0 || !nameEnds[lower(t[i-1])] {
+	if i == 0 {
 		return nil
 	}
-	for k := range valueNames {
-		if valueNames[k].endsAt(t, i) {
-			return &valueNames[k]
+	names := namesByEnd[lower(t[i-1])]
+	for k := range names {
+		if names[k].endsAt(t, i) {
+			return &names[k]
 		}
 	}
 	return nil
@@ -148,13 +190,27 @@ func (s *scan) known(i int) int {
 	return s.token(i, end)
 }
 
+// maxValue bounds a value without a vendor's form, in bytes.
+const maxValue = 512
+
+// endsValue are the signs that end a value.
+var endsValue = func() (t [256]bool) {
+	for c := range ' ' + 1 {
+		t[c] = true
+	}
+	for _, c := range []byte("\"'`,;<>()|") {
+		t[c] = true
+	}
+	return t
+}()
+
 // value judges what stands at j and is called name; the sign stands at i.
 func (s *scan) value(name *valueName, i, j int) int {
 	t := s.t
 	quoted := j > 0 && strings.IndexByte("\"'`", t[j-1]) >= 0
 	query := t[i] == '='
 	end := j
-	for end < len(t) && end-j <= 512 && t[end] > ' ' && strings.IndexByte("\"'`,;<>()|", t[end]) < 0 && (!query || t[end] != '&') {
+	for end < len(t) && end-j <= maxValue && !endsValue[t[end]] && (!query || t[end] != '&') {
 		end++
 	}
 	if t[i] == '>' && (end >= len(t) || t[end] != '<') || end < len(t) && strings.IndexByte("([", t[end]) >= 0 {
@@ -203,16 +259,14 @@ func isSignature(v string) bool {
 
 // whole judges a text that is nothing but the value of its name.
 func (s *scan) whole() {
-	if s.name == "" || len(s.t) < 8 || len(s.t) > 512 || !s.looksFor(Secret) || !nameEnds[lower(s.name[len(s.name)-1])] {
+	if s.stopped || s.name == "" || len(s.t) < minPassword || len(s.t) > maxValue || !s.looksFor(Secret) {
 		return
 	}
 	name := nameBefore(s.name, len(s.name))
-	if name == nil || strings.IndexAny(s.t, " \t\r\n") >= 0 {
+	if name == nil || strings.ContainsAny(s.t, " \t\r\n") {
 		return
 	}
-	if s.known(0) == 0 {
-		s.judge(name, 0, len(s.t), true)
-	}
+	s.judge(name, 0, len(s.t), true)
 }
 
 // urlPassword finds the password in scheme://user:password@host (RFC 3986, section
@@ -261,13 +315,13 @@ func isWordForPassword(p string) bool {
 // spoken finds "the password is …", and the line of a .netrc file.
 func (s *scan) spoken(i, end int) int {
 	t := s.t
-	switch lower(t[i]) {
-	case 'm':
+	switch uint32(lower(t[i]))<<24 | uint32(lower(t[i+1]))<<16 | uint32(lower(t[i+2]))<<8 | uint32(lower(t[i+3])) {
+	case 'm'<<24 | 'a'<<16 | 'c'<<8 | 'h':
 		if t[i:end] == "machine" {
 			return s.netrc(end)
 		}
 		return 0
-	case 'p', 'k', 'w':
+	case 'p'<<24 | 'a'<<16 | 's'<<8 | 's', 'k'<<24 | 'e'<<16 | 'n'<<8 | 'n', 'w'<<24 | 'a'<<16 | 'c'<<8 | 'h':
 	default:
 		return 0
 	}
@@ -319,11 +373,14 @@ func (s *scan) netrc(i int) int {
 	return 0
 }
 
+// minPassword is the shortest password that is told from a word.
+const minPassword = 6
+
 // password tells what somebody chose from a word that describes it, from a
-// variable and from a mask: eight characters at least, letters and something else.
-// In source code, only what stands in quotes is no variable.
+// variable and from a mask: six characters at least, letters and something else,
+// or digits alone. In source code, only what stands in quotes is no variable.
 func password(p string, quoted bool) bool {
-	if len(p) < 8 || len(p) > 256 || placeholder(p) || mask(p) || !quoted && isCode(p) {
+	if len(p) < minPassword || len(p) > 256 || placeholder(p) || mask(p) || !quoted && isCode(p) {
 		return false
 	}
 	letters, others := 0, 0
@@ -338,7 +395,7 @@ func password(p string, quoted bool) bool {
 	if at := strings.IndexByte(p, '@'); at > 0 && isDomain(p[at+1:]) {
 		return false
 	}
-	return letters > 0 && others > 0 && entropy(p) >= 2.5
+	return others > 0 && (letters > 0 || digitsAt(p, 0) == len(p)) && entropy(p) >= 2.2
 }
 
 // mask reports whether p stands for something else: a variable of a shell or a
