@@ -102,9 +102,9 @@ func (c *Custody) assemble(ctx context.Context) error {
 	if err := c.keys.use(ctx, c.db, c.cfg.KeyDir); err != nil {
 		return err
 	}
-	g, err := guard.New(guard.Config{})
+	g, err := guard.New(guard.Config{Links: c.cfg.Guard.Links, Images: c.cfg.Guard.Images, Words: c.cfg.Guard.Words})
 	if err != nil {
-		return err
+		return wrongSetting(err)
 	}
 	pipeline, err := steps.New(steps.Config{
 		Guard: g, Runners: c.watch.Runners(c.set.Runners()), Judge: c.watch.Judge(c.set.Judge(), c.cfg.Judge),

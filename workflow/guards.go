@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/custodyhq/custody/security/guard"
 )
 
 // A guardRule is one switch of a step's guards: where it is written and what
@@ -132,6 +134,11 @@ func (l *loader) guardItems(n *node, rule guardRule, s *Step) {
 	}
 	slices.Sort(items)
 	*rule.list(&s.Guard) = items
+	settings := guard.OutRules{Kinds: s.Guard.PIIKinds, LinkHosts: s.Guard.LinkHosts, ImageHosts: s.Guard.ImageHosts, CodeRules: s.Guard.CodeRules}
+	if err := guard.CheckSettings(settings); err != nil {
+		*rule.list(&s.Guard) = nil
+		l.fault(n, "guard", fmt.Sprintf("guard.%s.%s: %v", rule.side, rule.name, err), "")
+	}
 }
 
 // reviewers reads who decides what only needs a review, in the words of an

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/custodyhq/custody/security/guard/egress"
+	"github.com/custodyhq/custody/security/guard/sensitive"
 )
 
 // maxPolicies bounds what is kept compiled: an installation has a handful of
@@ -103,4 +104,14 @@ func leavingSight(f egress.Finding) sight {
 		n.instead = "[redacted:" + strings.ReplaceAll(f.Rule, ".", "-") + "]"
 	}
 	return n
+}
+
+// CheckSettings reports what Screen could not use in a step's settings, so that
+// the definition is refused before anything runs.
+func CheckSettings(r OutRules) error {
+	if _, err := sensitive.Select(r.Kinds...); err != nil {
+		return err
+	}
+	_, err := egress.New(egress.Policy{Links: r.LinkHosts, Images: r.ImageHosts, Code: r.CodeRules})
+	return err
 }

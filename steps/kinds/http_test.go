@@ -96,7 +96,7 @@ func TestPathValuesAreSingleSegments(t *testing.T) {
 	r := httpRig(t, `{connection: dms, method: GET, path: "/c/${{ input.any }}/x"}`, kinds.Connection{BaseURL: server.URL(), Private: true})
 	for value, path := range map[any]string{
 		"plain": "/c/plain/x", "a b": "/c/a%20b/x", "a/b": "/c/a%2Fb/x", "...": "/c/.../x", "a..b": "/c/a..b/x", "100%": "/c/100%25/x",
-		"http://evil.example/": "/c/http:%2F%2Fevil.example%2F/x", "?q=1#f": "/c/%3Fq=1%23f/x", "@host": "/c/@host/x", ";p": "/c/%3Bp/x",
+		"http://host.test/": "/c/http:%2F%2Fhost.test%2F/x", "?q=1#f": "/c/%3Fq=1%23f/x", "@host": "/c/@host/x", ";p": "/c/%3Bp/x",
 		int64(7): "/c/7/x", true: "/c/true/x", 1.5: "/c/1.5/x",
 		"": "", ".": "", "..": "", "../admin": "", "a/../b": "", "a/..": "", `..\admin`: "", "a\nb": "", "a\x00b": "", "%2e%2e": "", "a%2Fb": "", "%252e": "", "a\u0085": "",
 		nil: "",
