@@ -56,7 +56,7 @@ var forms = [...]struct {
 	form  string
 }{
 	{Shell, "a command that deletes a whole system or home directory", []string{"rm -", "rm --"},
-		`\brm\s+(?:-\S+\s+)*-(?:[a-z]*[rf][a-z]*|-recursive|-force|-no-preserve-root)\s+(?:-\S+\s+)*["']?(?:/|~/?|\$\{?home\}?/?|\*|\.\./?\*?|/(?:bin|boot|dev|etc|home|lib|lib64|opt|root|sbin|srv|sys|usr|var)/?)\*?["']?(?:\s|$|[;&|)])`},
+		`\brm\s+(?:-\S+\s+)*-(?:[a-z]*[rf][a-z]*|-recursive|-force|-no-preserve-root)\s+(?:-\S+\s+)*["']?(?:/|~/?|\$\{?home\}?/?|\*|\.\./?\*?|/(?:bin|boot|dev|etc|home|lib|lib64|opt|root|sbin|srv|sys|usr|var)/?)\*?["']?(?:\s|$|[;&|)` + "`" + `])`},
 	{Shell, "a command that fetches a program and runs it at once", []string{"curl", "wget", "fetch"}, `\b(?:curl|wget|fetch)\b[^\n]*` + shellPipe},
 	{Shell, "a command that fetches a program and runs it at once", []string{"curl", "wget"}, `(?:\b(?:(?:ba|z|k|da)?sh|eval|source|python3?)\b|\.)\s+(?:-c\s+)?["']?(?:\$\(|<\(|` + "`" + `)\s*(?:curl|wget)\b`},
 	{Shell, "a command that decodes a program and runs it at once", []string{"base64", "xxd", "openssl"}, `\b(?:base64\s+(?:-d|--decode|-di)\b|xxd\s+-r|openssl\s+(?:enc|base64)\b[^\n|]*\s-d\b)[^\n]*` + shellPipe},
@@ -73,9 +73,9 @@ var forms = [...]struct {
 	{SQL, "a statement that drops or empties a table", []string{"drop", "truncate"},
 		`(?:^|[;'"` + "`" + `)]` + `|\*/)\s*(?:drop|truncate)` + gap + `(?:table|database|schema|view|user|role|index|function|trigger)` + gap + `(?:if` + gap + `exists` + gap + `)?["` + "`" + `\[]?[a-z_][\w.$]*["` + "`" + `\]]?(?:\s*,\s*[\w."]+)*\s*(?:cascade|restrict)?\s*(?:;|--|/\*|#|['"` + "`" + `]|$)`},
 	{SQL, "a statement that changes a table, a user or a role", []string{"alter"}, `\balter` + gap + `(?:table|user|role|login|database|system)` + gap + `["` + "`" + `\[]?[\w.$]+["` + "`" + `\]]?` + gap + `(?:add|drop|modify|rename|alter|owner|set|with|password|identified|disable|enable|superuser)\b`},
-	{SQL, "a statement that gives or takes rights", []string{"grant", "revoke"}, `\b(?:grant|revoke)` + gap + `(?:all(?:` + gap + `privileges)?|select|insert|update|delete|execute|usage|references|super)(?:\s*,\s*[a-z]+)*` + gap + `on` + gap + `[\w."*` + "`" + ` ]+?` + gap + `(?:to|from)` + gap + `\S`},
+	{SQL, "a statement that gives or takes rights", []string{"grant", "revoke"}, `\b(?:grant|revoke)` + gap + `(?:(?:all` + gap + `privileges|select|insert|update|delete|execute|usage|references|super)(?:\s*,\s*[a-z]+)*` + gap + `on` + gap + `[\w."*` + "`" + ` ]+?|all` + gap + `on` + gap + `(?:(?:table|schema|database|sequence|function|all)\b[\w." ]+?|[\w"` + "`" + `]*[.*][\w"*` + "`" + `]*))` + gap + `(?:to|from)` + gap + `\S`},
 	{SQL, "a statement that deletes every row", []string{"delete"}, `(?:^|[;'"])\s*delete` + gap + `from` + gap + `[\w."` + "`" + `]+\s*(?:;|--|$|where` + gap + `(?:1|true|'1')\s*(?:=|;|--|$))`},
-	{SQL, "a break out of a query", []string{"'", "\""}, `['"]\s*\)*\s*(?:or|and|\|\||&&)` + gap + `\(*\s*(?:\d+\s*(?:=|<|>|like)\s*\d|['"]\w*['"]\s*(?:=|like)\s*['"]|true\b|not` + gap + `false\b)|['"]\s*\)*\s*;\s*(?:drop|delete|insert|update|exec|execute|alter|create|truncate|shutdown|select|declare|grant)\b` + `|\b\w+'\s*(?:--|#|/\*)`},
+	{SQL, "a break out of a query", []string{"'", "\""}, `['"]\s*\)*\s*(?:or|and|\|\||&&)` + gap + `\(*\s*(?:\d+\s*(?:=|<|>|like)\s*\d|['"]\w*['"]\s*(?:=|like)\s*['"]|true\b|not` + gap + `false\b)|['"]\s*\)*\s*;\s*(?:drop|delete|insert|update|exec|execute|alter|create|truncate|shutdown|select|declare|grant)\b` + `|\w'(?:--|#|/\*)|\w'\s--\s*(?:$|['"-])`},
 	{SQL, "a break out of a query", []string{"union"}, `\bunion` + gap + `(?:all` + gap + `|distinct` + gap + `)?select` + gap + `(?:\d|null\b|\*|@@|['"(]|[\w.]+(?:\([^\n)]*\))?\s*(?:,|` + gap + `from\b))`},
 	{SQL, "a query that reaches out of the database", []string{"xp_cmdshell", "outfile", "dumpfile", "load_file", "pg_read_file", "lo_import", "program", "waitfor", "pg_sleep", "benchmark"},
 		`\bxp_cmdshell\b|\binto` + gap + `(?:out|dump)file` + gap + `['"]|\bload_file\s*\(|\bpg_read_(?:binary_)?file\s*\(|\blo_import\s*\(|\bcopy` + gap + `[^\n;]+` + gap + `(?:to|from)` + gap + `program\b|\bwaitfor` + gap + `delay` + gap + `'|\bpg_sleep\s*\(\s*\d|\bbenchmark\s*\(\s*\d{5}`},
@@ -90,10 +90,10 @@ var forms = [...]struct {
 	{Template, "an expression that a template engine would run", []string{"${", "#{", "*{"}, `[$#*]\{[^\n}]*(?:\bruntime\b|processbuilder|getclass|class\.forname|java\.|\bt\(|jndi:|\b(?:lower|upper|env|sys|date):|::-|\d\s?\*\s?\d|\bsystem\s?\(|\bexec\s?\(|\bpopen\b)`},
 	{Template, "an expression that a template engine would run", []string{"<%", "<#"}, `<%[=-]?[^\n%]*(?:\bsystem\s?\(|\bexec\b|\bruntime\b|` + "`" + `|\bpopen\b|\d\s?\*\s?\d|\bfile\.|\brequire\b)|<#(?:assign|include|import)\b`},
 
-	{ANSI, "the control sequence of a terminal in the escapes of a programming language", []string{`\x1b`, `\u001b`, `\033`, `\e[`, `\e]`, `\u{1b}`, `\x9b`, `\u009b`, `\x1B`}, `\\(?:x1b|u001b|u\{1b\}|0?33|e)\s?(?:\[\??[0-9;]*[a-z]|\[[0-9;]+|\][0-9]+;|c\b)|\\(?:x9b|u009b)\s?[0-9;]*[a-z]`},
+	{ANSI, "the control sequence of a terminal in the escapes of a programming language", []string{`\x1b`, `\u001b`, `\033`, `\e[`, `\e]`, `\u{1b}`, `\x9b`, `\u009b`, `\x1B`}, `\\(?:x1b|u001b|u\{1b\}|0?33|e)\s?(?:\[\??[0-9;]+[a-z]?|\[[hjkmsu]\b|\][0-9]+;|c\b)|\\(?:x9b|u009b)\s?[0-9;]*[a-z]`},
 	{ANSI, "the control sequence of a terminal in the escapes of a programming language", []string{"^["}, `\^\[\s?(?:\[[0-9;]+[a-z]|\][0-9]+;)`},
 
-	{Formula, "a formula at the beginning of a cell", []string{"=", "+", "-", "@"}, `(?:^|[\t,;|])[ "']*(?:=[ "']*[-+@]?[a-z][a-z0-9._]*\(|[=+@-][^\n,;]*\|[ ]*'[^\n']*'!|[+@-][ ]*(?:[0-9]+[-+*/])*(?:hyperlink|webservice|import[a-z]+|dde|exec|call|register|filterxml|sum|image|cmd)\()`},
+	{Formula, "a formula at the beginning of a cell", []string{"=", "+", "-", "@"}, `(?:^|[\t,;|])[ "']*(?:=[ "']*[-+@]?[a-z][a-z0-9._]*\(|[=+@-][^\n,;]*\|[ ]*'[^\n']*'!|[+@-](?:[0-9]+[-+*/])*(?:hyperlink|webservice|import[a-z]+|dde|exec|call|register|filterxml|sum|image|cmd)\()`},
 
 	{Path, "a way out of a directory", []string{"../", `..\`, "..;/"}, `(?:\.\.[/\\]+){4}|(?:\.\.[/\\]+)+(?:[\w.-]+[/\\])*(?:etc/(?:passwd|shadow|hosts|sudoers)|windows[/\\]|boot\.ini|win\.ini|proc/self|\.ssh\b|\.env\b|\.git/config|web-inf)|\.\.;/`},
 	{Path, "a way out of a directory", []string{"%2e", "%2f", "%5c", "%252", "%c0%af"}, `(?:%2e|\.)(?:%2e|\.)(?:%2f|%5c)|%2e%2e[/\\]|%252e|%252f|%c0%af`},

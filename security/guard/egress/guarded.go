@@ -9,7 +9,7 @@ const (
 	promptRun   = 12 // words in a row that are a passage of a prompt
 	promptBytes = 48 // and their bytes
 	promptLeast = 8  // words of a prompt that is worth protecting
-	promptShare = 3  // one in so many shingles of a prompt is a leak
+	promptShare = 4  // one in so many shingles of a prompt is a leak
 
 	copyWords = 12 // words of a shingle of an input
 	copyBytes = 60 // bytes of a copied passage, at least
