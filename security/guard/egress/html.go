@@ -16,7 +16,7 @@ const (
 // section 13.2.5; where a program might read one otherwise, it is a finding.
 func (s *search) markup() {
 	t := s.clean
-	code := walkOf(s.code)
+	code := walkOf(s.verbatim)
 	for i := 0; i < len(t); {
 		n := strings.IndexByte(t[i:], '<')
 		if n < 0 {
