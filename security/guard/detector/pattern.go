@@ -39,8 +39,14 @@ type concepts [4]uint64
 func (s *concepts) put(c uint8)      { s[c>>6] |= 1 << (c & 63) }
 func (s *concepts) has(c uint8) bool { return s[c>>6]>>(c&63)&1 != 0 }
 
+// meets tells whether two sets have a concept in common.
+func (s *concepts) meets(o *concepts) bool {
+	return s[0]&o[0]|s[1]&o[1]|s[2]&o[2]|s[3]&o[3] != 0
+}
+
 const (
 	usualGap = 2
+	maxGap   = 15
 	// reach is how far a row goes, in words.
 	reach = 60
 	// around is how far before and after a row is looked.
@@ -123,6 +129,9 @@ func (p *Pattern) parseRow(fields []string, ids map[string]uint8) error {
 			if gap, err = strconv.Atoi(n); err != nil {
 				return fmt.Errorf("gap: %w", err)
 			}
+			if gap > maxGap {
+				return fmt.Errorf("a gap of more than %d words", maxGap)
+			}
 			continue
 		}
 		if f == "&" {
@@ -137,7 +146,7 @@ func (p *Pattern) parseRow(fields []string, ids map[string]uint8) error {
 		p.slots = append(p.slots, s)
 		gap = usualGap
 	}
-	if len(p.slots) == 0 || total > reach || p.within > reach/2 {
+	if len(p.slots) == 0 || total > reach || p.within > maxGap {
 		return fmt.Errorf("a row has at least one slot and at most %d words", reach)
 	}
 	return nil
@@ -216,8 +225,18 @@ func (e *Extractor) match() {
 	e.found = e.found[:0]
 	l, tokens := e.cutter.lexicon, e.cutter.tokens
 	for i := range tokens {
-		for _, n := range l.starts[tokens[i].concept] {
+		starts := l.starts[tokens[i].concept]
+		if len(starts) == 0 {
+			continue
+		}
+		ahead, aside := e.beside(i)
+		for _, n := range starts {
 			p := &l.Patterns[n]
+			if len(p.slots) > 1 {
+				if next := &p.slots[1].of; !next.meets(&ahead) && (p.within == 0 || !next.meets(&aside)) {
+					continue
+				}
+			}
 			if !e.fits(&p.slots[0], i) {
 				continue
 			}
@@ -233,6 +252,19 @@ func (e *Extractor) match() {
 		}
 	}
 	slices.SortStableFunc(e.found, func(a, b match) int { return int(a.last - b.last) })
+}
+
+// beside are the concepts that stand after and before token i as far as the
+// second slot of a row may: most patterns end here.
+func (e *Extractor) beside(i int) (ahead, aside concepts) {
+	tokens := e.cutter.tokens
+	for k := i + 1; k <= i+maxGap+1 && k < len(tokens); k++ {
+		ahead.put(tokens[k].concept)
+	}
+	for k := i - 1; k >= i-maxGap-1 && k >= 0; k-- {
+		aside.put(tokens[k].concept)
+	}
+	return ahead, aside
 }
 
 func (e *Extractor) fits(s *slot, i int) bool {
