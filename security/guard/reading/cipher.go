@@ -96,7 +96,7 @@ func (s *Scanner) key(b []byte, lo, end, limit int) (int, span) {
 		}
 	}
 	s.work += end - lo
-	if letters < 10 || letters > 12*blanks {
+	if letters < 10 || letters > 12*blanks || 10*(letters+blanks) < 7*(end-lo) {
 		return 0, span{}
 	}
 	first, second, third := fitting(&n)

@@ -106,10 +106,10 @@ func (s *Scanner) blocks(layer int, v *survey) {
 	if v.odd > 0 {
 		s.base64(layer)
 	}
-	if v.longest >= 12 {
+	if v.base32 > 0 {
 		s.base32(layer)
 	}
-	if v.codes >= 4 || v.codes+v.odd > 0 && v.longest >= 12 || v.odd >= 4 {
+	if v.codes >= 4 || v.hex >= 10 {
 		s.codes(layer)
 	}
 }

@@ -18,7 +18,7 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.leet >= 2 || v.signs[leetSign] >= 3 {
 		s.leet(layer)
 	}
-	if v.signs[dotSign]+v.signs[dashSign] >= 12 {
+	if v.gap >= 16 && v.signs[dotSign]+v.signs[dashSign] >= 12 {
 		s.morse(layer)
 	}
 	if has.braille >= 4 {
@@ -27,13 +27,13 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.ay >= 4 && v.ay*3 >= v.words {
 		s.pigLatin(layer)
 	}
-	if v.run >= 12 {
+	if v.run >= shortestRun {
 		s.unspaced(layer)
 	}
 	if v.shaken >= 3 || v.shaken == 2 && v.words <= 8 { // two are slips in a longer text
 		s.shaken(layer, v.shakenIn)
 	}
-	if v.spells > 0 {
+	if v.spells >= 2 {
 		s.nato(layer)
 	}
 }
@@ -585,6 +585,9 @@ func spelling(w []byte) bool {
 	return false
 }
 
+// shortestRun is the length of a word that could be several without blanks.
+const shortestRun = 14
+
 // unspaced cuts long words of the text into words: "ignoreallprevious".
 func (s *Scanner) unspaced(layer int) {
 	b := s.frames[layer].reading.Text
@@ -600,7 +603,7 @@ func (s *Scanner) unspaced(layer int) {
 		for end < len(b) && wordOf[b[end]]&inLower != 0 {
 			end++
 		}
-		if end-i >= 12 && end-i <= 1024 && s.cut(b[i:end]) {
+		if end-i >= shortestRun && end-i <= 1024 && s.cut(b[i:end]) {
 			if from < 0 {
 				from, _ = lines(b, span{i, end}, 2*block)
 			}

@@ -4,8 +4,10 @@ package reading
 // texts need no decoder at all.
 type survey struct {
 	odd      int // words of the base64 alphabet that no writer makes: "aGVs", "x7f"
-	codes    int // words of digits, or of hexadecimal digits with a digit among them
-	longest  int // the longest word of letters and capitals or digits, as encodings make
+	codes    int // the longest row of words of hexadecimal digits, most with a digit among them
+	hex      int // the longest of such words
+	base32   int // words that could be base32: capitals or small letters, and digits
+	gap      int // the longest row of bytes that belong to no word
 	singles  int // the longest row of letters that stand alone
 	short    int // words of up to three letters that a sign cuts from another
 	leet     int // words with a digit or sign between letters
@@ -18,6 +20,7 @@ type survey struct {
 	shaken   int  // words that are known ones with their inner letters shaken
 	shakenIn span // from the first to the last of them
 	chain    int  // letters that stand alone, up to here
+	numbers  int  // words of hexadecimal digits, up to here
 
 	signs [16]int // how often each sign of signOf occurs
 
@@ -107,6 +110,7 @@ var signOf = [256]uint8{
 // take surveys a folded text.
 func (s *survey) take(text, cased []byte) {
 	*s = survey{}
+	last := 0 // where the last word ends
 	for i := 0; i < len(cased); {
 		c := cased[i]
 		first := wordOf[c]
@@ -116,6 +120,7 @@ func (s *survey) take(text, cased []byte) {
 			continue
 		}
 		start := i
+		s.gap = max(s.gap, start-last)
 		var rest uint8
 		for i++; i < len(cased); i++ {
 			k := wordOf[cased[i]]
@@ -125,7 +130,9 @@ func (s *survey) take(text, cased []byte) {
 			rest |= k
 		}
 		s.word(text, start, i, first, rest)
+		last = i
 	}
+	s.gap = max(s.gap, len(cased)-last)
 	s.likely(text)
 }
 
@@ -139,12 +146,11 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 			s.chain++
 			s.singles = max(s.singles, s.chain)
 		}
-		if first&inDigit != 0 {
-			s.codes++
-		}
+		s.number(first&inDigit != 0)
 		return
 	}
 	s.chain = 0
+	s.number(all&(inOther|inBase|inHigh) == 0 && (all&inDigit != 0 || n == 2) || first&inDigit != 0 && text[start+1] == 'x')
 	if all == all&(inLower|inHex|inOther) && all&inDigit == 0 {
 		s.small(text, start, end)
 		return
@@ -152,8 +158,17 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 	if all&inHigh != 0 {
 		return
 	}
-	s.longest = max(s.longest, n)
 	s.mixed(text, start, end, all, rest)
+}
+
+// number counts words of digits in a row.
+func (s *survey) number(is bool) {
+	if !is {
+		s.numbers = 0
+		return
+	}
+	s.numbers++
+	s.codes = max(s.codes, s.numbers)
 }
 
 // small judges a word of small letters.
@@ -205,8 +220,11 @@ func (s *survey) mixed(text []byte, start, end int, all, rest uint8) {
 		}
 		s.small(text, start, lower)
 	}
-	if all&inDigit != 0 && all&(inOther|inBase) == 0 {
-		s.codes++
+	if all&inDigit != 0 && (all&(inOther|inBase) == 0 || text[start+1] == 'x') {
+		s.hex = max(s.hex, n)
+	}
+	if n >= 8 && (all&inUpper == 0 || all&inLower == 0) && (all&inDigit != 0 || n >= 24) {
+		s.base32++
 	}
 	if all&inBase != 0 {
 		s.signs[equalSign] += 3
