@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -86,6 +87,7 @@ func (l *Lexicon) learnPatterns(body string, ids map[string]uint8) error {
 			}
 		}
 		l.Patterns = append(l.Patterns, p)
+		l.families = append(l.families, l.familyOf(p.Family))
 	}
 	var err error
 	if l.lead, err = setOf(leads, ids); err != nil {
@@ -93,6 +95,18 @@ func (l *Lexicon) learnPatterns(body string, ids map[string]uint8) error {
 	}
 	l.speak, err = setOf(speaks, ids)
 	return err
+}
+
+// familyOf numbers the families in the order in which they come.
+func (l *Lexicon) familyOf(name string) uint8 {
+	var last uint8
+	for i, f := range l.families {
+		if l.Patterns[i].Family == name {
+			return f
+		}
+		last = max(last, f)
+	}
+	return last + 1
 }
 
 func (l *Lexicon) parsePattern(line string, ids map[string]uint8) (Pattern, error) {
@@ -240,7 +254,7 @@ func (e *Extractor) match() {
 			if !e.fits(&p.slots[0], i) {
 				continue
 			}
-			last := -1
+			var last int
 			if p.within > 0 {
 				last = e.near(p, i)
 			} else {
@@ -380,10 +394,31 @@ func (e *Extractor) spoken(m match) bool {
 	return e.any(&e.cutter.lexicon.speak, int(m.first)-8, int(m.first), int(m.first))
 }
 
-// row of the table of weights that a match stands for.
+// weightOf is the row of the table of weights that a match stands for.
 func (e *Extractor) weightOf(m match) uint16 {
 	if e.spoken(m) {
 		return m.pattern*2 + 1
 	}
 	return m.pattern * 2
+}
+
+// Strongest keeps of each family of patterns the row with the largest weight and
+// appends it to out: patterns of a family are ways to see the same thing, and
+// five of them in one sentence are not five things.
+func Strongest[T cmp.Ordered](l *Lexicon, rows []uint16, weights []T, out []uint16) []uint16 {
+	from := len(out)
+next:
+	for _, x := range rows {
+		for k, y := range out[from:] {
+			if l.families[x/2] != l.families[y/2] {
+				continue
+			}
+			if weights[x] > weights[y] || weights[x] == weights[y] && x < y {
+				out[from+k] = x
+			}
+			continue next
+		}
+		out = append(out, x)
+	}
+	return out
 }

@@ -35,7 +35,7 @@ func (m *Model) scoreSample(s *sample) float64 {
 }
 
 // outOfFold scores every sample by the model that did not see its source.
-func outOfFold(set Settings, all []sample, texts []*Text) []float64 {
+func outOfFold(lexicon *detector.Lexicon, set Settings, all []sample, texts []*Text) []float64 {
 	banned := near(texts)
 	scores := make([]float64, len(all))
 	var wg sync.WaitGroup
@@ -50,7 +50,7 @@ func outOfFold(set Settings, all []sample, texts []*Text) []float64 {
 					use = append(use, i)
 				}
 			}
-			model := learn(set, all, use, f)
+			model := learn(lexicon, set, all, use, f)
 			for i := range all {
 				if all[i].text.fold == f {
 					scores[i] = model.scoreSample(&all[i])

@@ -41,6 +41,8 @@ func settings() Settings {
 type Model struct {
 	Grams, Concepts, Rows []float32
 	Bias                  float32
+
+	lexicon *detector.Lexicon
 }
 
 // conceptScale is the value of a concept gram that occurs.
@@ -72,10 +74,9 @@ func (m *Model) conceptScore(w *window) float32 {
 
 func (m *Model) rowScore(w *window) float32 {
 	var s float32
-	for _, part := range w.rows {
-		for _, x := range part {
-			s += m.Rows[x]
-		}
+	var buffer [16]uint16
+	for _, x := range detector.Strongest(m.lexicon, w.rows, m.Rows, buffer[:0]) {
+		s += m.Rows[x]
 	}
 	return float32(s * detector.RowScale)
 }
@@ -98,6 +99,7 @@ type learner struct {
 	gram     []float32 // AdaGrad's sums of squares
 	concept  []float32
 	row      []float32
+	buffer   [64]uint16
 	bias     float32
 	least    float32 // smaller steps are not made
 	random   *rand.Rand
@@ -106,10 +108,10 @@ type learner struct {
 
 // learn trains a model on the samples that use lists. The same input gives the
 // same model: one goroutine, a fixed order, and no fused multiplication.
-func learn(set Settings, all []sample, use []int, seed int) *Model {
+func learn(lexicon *detector.Lexicon, set Settings, all []sample, use []int, seed int) *Model {
 	l := &learner{
 		set: set, samples: all, use: use, random: random("learn", seed),
-		model: &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows)},
+		model: &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows), lexicon: lexicon},
 		gram:  filled(detector.Grams, 1e-4), concept: filled(detector.Concepts, 1e-2), row: filled(detector.Rows, 1e-2), bias: 1,
 	}
 	l.least = float32(set.Least)
@@ -358,8 +360,9 @@ func (l *learner) epoch(rate float32) {
 		if concepts {
 			l.update(mask, m.Concepts, l.concept, e.w.concepts, float32(g*conceptScale), rate)
 		}
-		l.update(dropout{}, m.Rows, l.row, e.w.rows, float32(g*detector.RowScale), float32(rate*float32(l.set.RowRate)))
-		l.positive(e.w.rows)
+		rows := detector.Strongest(m.lexicon, e.w.rows, m.Rows, l.buffer[:0])
+		l.update(dropout{}, m.Rows, l.row, [2][]uint16{rows}, float32(g*detector.RowScale), float32(rate*float32(l.set.RowRate)))
+		l.positive(rows)
 		l.bias += float32(g * g)
 		m.Bias -= float32(rate*g) / root(l.bias)
 	}
@@ -409,12 +412,10 @@ func (l *learner) update(mask dropout, weights, squares []float32, features [2][
 
 // positive keeps the weight of a pattern that is neither quoted nor spoken about
 // from becoming evidence of innocence.
-func (l *learner) positive(rows [2][]uint16) {
-	for _, part := range rows {
-		for _, x := range part {
-			if x%2 == 0 {
-				l.model.Rows[x] = max(0, l.model.Rows[x])
-			}
+func (l *learner) positive(rows []uint16) {
+	for _, x := range rows {
+		if x%2 == 0 {
+			l.model.Rows[x] = max(0, l.model.Rows[x])
 		}
 	}
 }
