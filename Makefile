@@ -60,6 +60,16 @@ $(LINT):
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	GO="$(GO)" .ci/fuzz $(FUZZTIME)
 
+.PHONY: guard-eval
+guard-eval: ## how well the prompt firewall does on sources it never saw: make guard-eval DEV=dev.jsonl.gz
+	@if [[ -z "$(DEV)" ]]; then echo "guard-eval needs a development set: make guard-eval DEV=path/to/dev.jsonl.gz (the format: go doc ./security/guard/train)" >&2; exit 2; fi
+	$(GO) run ./security/guard/train -dev "$(DEV)" -eval
+
+.PHONY: guard-train
+guard-train: ## the weights of the prompt firewall, made again: make guard-train DEV=dev.jsonl.gz
+	@if [[ -z "$(DEV)" ]]; then echo "guard-train needs a development set: make guard-train DEV=path/to/dev.jsonl.gz" >&2; exit 2; fi
+	$(GO) run ./security/guard/train -dev "$(DEV)" -out security/guard/detector/weights.bin
+
 .PHONY: bench
 bench: ## the figures of docs/benchmarks.md: Custody against raw River on one PostgreSQL
 	$(GO) run ./internal/bench

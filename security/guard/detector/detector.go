@@ -92,6 +92,7 @@ type scan struct {
 	text      string
 	threshold Threshold
 	sums      []sum
+	rows      []uint16
 	best      float32
 	bestLo    int // in the reading being read, -1 if the best is of an earlier one
 	bestHi    int
@@ -101,8 +102,8 @@ type scan struct {
 
 // A sum is what a chunk's features add up to.
 type sum struct {
-	grams, concepts, rows int32
-	count                 int
+	grams, concepts int32
+	count           int
 }
 
 func newScan(d *Detector) *scan {
@@ -175,12 +176,23 @@ func (s *scan) segment(r *reading.Reading) {
 			}
 			j = i
 		}
-		points := s.detector.weights.points(s.sums[i : j+1])
+		points := s.detector.weights.points(s.sums[i:j+1], s.patterns(i, j))
 		if s.window != nil {
 			s.window(r, i, j, points)
 		}
 		s.place(r, e.Chunks[i].Lo, e.Chunks[j].Hi, points)
 	}
+}
+
+// patterns adds the weights of the strongest patterns in chunks i to j.
+func (s *scan) patterns(i, j int) int32 {
+	w := s.detector.weights
+	var out int32
+	s.rows = Strongest(s.detector.lexicon, s.extractor.Rows[s.extractor.Chunks[i].RowLo:s.extractor.Chunks[j].RowHi], w.Row, s.rows[:0])
+	for _, x := range s.rows {
+		out += int32(w.Row[x])
+	}
+	return out
 }
 
 func (w *Weights) sum(e *Extractor, c *Chunk) sum {
@@ -191,22 +203,18 @@ func (w *Weights) sum(e *Extractor, c *Chunk) sum {
 	for _, x := range e.Concepts[c.ConceptLo:c.ConceptHi] {
 		out.concepts += int32(w.Concept[x&(Concepts-1)])
 	}
-	for _, x := range e.Rows[c.RowLo:c.RowHi] {
-		out.rows += int32(w.Row[x])
-	}
 	return out
 }
 
-// points is the score of a window made of these chunks.
-func (w *Weights) points(chunks []sum) float32 {
+// points is the score of a window made of these chunks and patterns.
+func (w *Weights) points(chunks []sum, rows int32) float32 {
 	var t sum
 	for _, c := range chunks {
 		t.grams += c.grams
 		t.concepts += c.concepts
-		t.rows += c.rows
 		t.count += c.count
 	}
-	return w.Bias + float32(float32(t.grams)*w.GramStep*Norm(t.count)) + float32(float32(t.concepts)*w.ConceptStep) + float32(float32(t.rows)*w.RowStep)
+	return w.Bias + float32(float32(t.grams)*w.GramStep*Norm(t.count)) + float32(float32(t.concepts)*w.ConceptStep) + float32(float32(rows)*w.RowStep)
 }
 
 // place takes note of a window.

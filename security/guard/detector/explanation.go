@@ -79,14 +79,14 @@ func (s *scan) contributions(i, j int) []Contribution {
 		count += int(e.Chunks[k].GramHi - e.Chunks[k].GramLo)
 	}
 	norm := float64(Norm(count))
+	for _, row := range Strongest(s.detector.lexicon, e.Rows[e.Chunks[i].RowLo:e.Chunks[j].RowHi], w.Row, nil) {
+		sums[s.row(row)] += float64(w.Row[row]) * float64(w.RowStep)
+	}
 	for k := i; k <= j; k++ {
 		c := e.Chunks[k]
 		for n := c.ConceptLo; n < c.ConceptHi; n++ {
 			what := s.name(e.Features[n])
 			sums[what] += float64(w.Concept[e.Concepts[n]]) * float64(w.ConceptStep)
-		}
-		for _, row := range e.Rows[c.RowLo:c.RowHi] {
-			sums[s.row(row)] += float64(w.Row[row]) * float64(w.RowStep)
 		}
 		from := c.GramLo
 		for t := c.firstToken; t < c.afterToken; t++ {

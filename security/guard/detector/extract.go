@@ -9,8 +9,9 @@ const (
 	gramBits    = 16 // weights for n-grams of characters and words
 	conceptBits = 16 // weights for concept grams
 
-	// Grams and Concepts are the sizes of the two tables of weights.
-	Grams    = 1 << gramBits
+	// Grams is the size of the table of weights for n-grams.
+	Grams = 1 << gramBits
+	// Concepts is the size of the table of weights for concept grams.
 	Concepts = 1 << conceptBits
 
 	// A chunk, half a window, is about 100 characters: it ends with a sentence
@@ -327,11 +328,11 @@ func (e *Extractor) word(o Origin, c uint8, hash uint64, i int) {
 func (e *Extractor) emit(key uint64, f Feature) {
 	x := uint32(mix(key) & (Concepts - 1)) //nolint:gosec // masked
 	slot := &e.seen[x&uint32(len(e.seen)-1)]
-	if stamp := e.epoch<<conceptBits | uint64(x); *slot == stamp {
+	stamp := e.epoch<<conceptBits | uint64(x)
+	if *slot == stamp {
 		return
-	} else {
-		*slot = stamp
 	}
+	*slot = stamp
 	e.Concepts = append(e.Concepts, x)
 	if e.trace {
 		e.Features = append(e.Features, f)

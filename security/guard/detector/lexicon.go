@@ -27,6 +27,7 @@ type Concept struct {
 type Lexicon struct {
 	Concepts []Concept // Concepts[0] is no concept
 	Patterns []Pattern
+	families []uint8 // of each pattern
 
 	words   *table // hash of a word -> concept
 	stems   *table // hash of a beginning -> concept

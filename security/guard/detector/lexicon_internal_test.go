@@ -96,7 +96,7 @@ func TestMistakesInTheDataAreNamed(t *testing.T) {
 		{"override: x\n", "a: overide\n", `patterns.txt:1: "overide" is no concept`},
 		{"override: x\n", "a override\n", "want family"},
 		{"override: x\n", "a: override ~x prior\n", "gap"},
-		{"override: x\n", "a: override ~70 prior\n", "at most"},
+		{"override: x\n", "a: override ~16 prior\n", "more than 15"},
 		{"override: x\n", "a: override ; beside=prior\n", "unknown place"},
 	} {
 		if _, err := loadLexicon(small(c.english, "", c.rows)); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -39,8 +40,14 @@ type concepts [4]uint64
 func (s *concepts) put(c uint8)      { s[c>>6] |= 1 << (c & 63) }
 func (s *concepts) has(c uint8) bool { return s[c>>6]>>(c&63)&1 != 0 }
 
+// meets tells whether two sets have a concept in common.
+func (s *concepts) meets(o *concepts) bool {
+	return s[0]&o[0]|s[1]&o[1]|s[2]&o[2]|s[3]&o[3] != 0
+}
+
 const (
 	usualGap = 2
+	maxGap   = 15
 	// reach is how far a row goes, in words.
 	reach = 60
 	// around is how far before and after a row is looked.
@@ -80,6 +87,7 @@ func (l *Lexicon) learnPatterns(body string, ids map[string]uint8) error {
 			}
 		}
 		l.Patterns = append(l.Patterns, p)
+		l.families = append(l.families, l.familyOf(p.Family))
 	}
 	var err error
 	if l.lead, err = setOf(leads, ids); err != nil {
@@ -87,6 +95,18 @@ func (l *Lexicon) learnPatterns(body string, ids map[string]uint8) error {
 	}
 	l.speak, err = setOf(speaks, ids)
 	return err
+}
+
+// familyOf numbers the families in the order in which they come.
+func (l *Lexicon) familyOf(name string) uint8 {
+	var last uint8
+	for i, f := range l.families {
+		if l.Patterns[i].Family == name {
+			return f
+		}
+		last = max(last, f)
+	}
+	return last + 1
 }
 
 func (l *Lexicon) parsePattern(line string, ids map[string]uint8) (Pattern, error) {
@@ -123,6 +143,9 @@ func (p *Pattern) parseRow(fields []string, ids map[string]uint8) error {
 			if gap, err = strconv.Atoi(n); err != nil {
 				return fmt.Errorf("gap: %w", err)
 			}
+			if gap > maxGap {
+				return fmt.Errorf("a gap of more than %d words", maxGap)
+			}
 			continue
 		}
 		if f == "&" {
@@ -137,7 +160,7 @@ func (p *Pattern) parseRow(fields []string, ids map[string]uint8) error {
 		p.slots = append(p.slots, s)
 		gap = usualGap
 	}
-	if len(p.slots) == 0 || total > reach || p.within > reach/2 {
+	if len(p.slots) == 0 || total > reach || p.within > maxGap {
 		return fmt.Errorf("a row has at least one slot and at most %d words", reach)
 	}
 	return nil
@@ -216,12 +239,22 @@ func (e *Extractor) match() {
 	e.found = e.found[:0]
 	l, tokens := e.cutter.lexicon, e.cutter.tokens
 	for i := range tokens {
-		for _, n := range l.starts[tokens[i].concept] {
+		starts := l.starts[tokens[i].concept]
+		if len(starts) == 0 {
+			continue
+		}
+		ahead, aside := e.beside(i)
+		for _, n := range starts {
 			p := &l.Patterns[n]
+			if len(p.slots) > 1 {
+				if next := &p.slots[1].of; !next.meets(&ahead) && (p.within == 0 || !next.meets(&aside)) {
+					continue
+				}
+			}
 			if !e.fits(&p.slots[0], i) {
 				continue
 			}
-			last := -1
+			var last int
 			if p.within > 0 {
 				last = e.near(p, i)
 			} else {
@@ -233,6 +266,19 @@ func (e *Extractor) match() {
 		}
 	}
 	slices.SortStableFunc(e.found, func(a, b match) int { return int(a.last - b.last) })
+}
+
+// beside are the concepts that stand after and before token i as far as the
+// second slot of a row may: most patterns end here.
+func (e *Extractor) beside(i int) (ahead, aside concepts) {
+	tokens := e.cutter.tokens
+	for k := i + 1; k <= i+maxGap+1 && k < len(tokens); k++ {
+		ahead.put(tokens[k].concept)
+	}
+	for k := i - 1; k >= i-maxGap-1 && k >= 0; k-- {
+		aside.put(tokens[k].concept)
+	}
+	return ahead, aside
 }
 
 func (e *Extractor) fits(s *slot, i int) bool {
@@ -348,10 +394,31 @@ func (e *Extractor) spoken(m match) bool {
 	return e.any(&e.cutter.lexicon.speak, int(m.first)-8, int(m.first), int(m.first))
 }
 
-// row of the table of weights that a match stands for.
+// weightOf is the row of the table of weights that a match stands for.
 func (e *Extractor) weightOf(m match) uint16 {
 	if e.spoken(m) {
 		return m.pattern*2 + 1
 	}
 	return m.pattern * 2
+}
+
+// Strongest keeps of each family of patterns the row with the largest weight and
+// appends it to out: patterns of a family are ways to see the same thing, and
+// five of them in one sentence are not five things.
+func Strongest[T cmp.Ordered](l *Lexicon, rows []uint16, weights []T, out []uint16) []uint16 {
+	from := len(out)
+next:
+	for _, x := range rows {
+		for k, y := range out[from:] {
+			if l.families[x/2] != l.families[y/2] {
+				continue
+			}
+			if weights[x] > weights[y] || weights[x] == weights[y] && x < y {
+				out[from+k] = x
+			}
+			continue next
+		}
+		out = append(out, x)
+	}
+	return out
 }

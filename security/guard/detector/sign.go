@@ -1,5 +1,7 @@
 package detector
 
+import "strings"
+
 // A Sign is a hard sign: something exact that speaks against a text whatever
 // its words are.
 type Sign uint8
@@ -44,6 +46,9 @@ func (s *scan) signs() {
 	if n.Truncated {
 		s.hit(Unread, Review, "plain", 0, len(s.text))
 	}
+	if lo, hi := filledIn(s.text); hi > lo {
+		s.hit(Exfiltration, Review, "plain", lo, hi)
+	}
 	for _, t := range n.Tokens {
 		if t.Kind == "control" {
 			s.hit(ControlMarks, Review, t.Reading, t.Start, t.End)
@@ -51,3 +56,31 @@ func (s *scan) signs() {
 		}
 	}
 }
+
+// filledIn finds the address of a Markdown image or link with a query that is to
+// be filled in: a bracket or a brace where a value should stand.
+func filledIn(text string) (lo, hi int) {
+	for at := 0; ; {
+		i := strings.Index(text[at:], "](http")
+		if i < 0 {
+			return 0, 0
+		}
+		lo = at + i + len("](")
+		hi = lo
+		query := false
+		for ; hi < len(text) && hi-lo < maxAddress && text[hi] > ' ' && text[hi] != ')'; hi++ {
+			switch text[hi] {
+			case '?':
+				query = true
+			case '[', '{', '<':
+				if query && text[hi-1] == '=' {
+					return lo, hi + 1
+				}
+			}
+		}
+		at = hi
+	}
+}
+
+// maxAddress is how far an address is read, in bytes.
+const maxAddress = 512

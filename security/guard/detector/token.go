@@ -88,13 +88,10 @@ func (t *tokeniser) run(text []byte, upper func(int) bool) {
 	*t = tokeniser{lexicon: t.lexicon, tokens: t.tokens[:0], grams: t.grams[:0], marks: t.marks[:0], text: text, upper: upper, start: sentenceStart | lineStart, r1: ' '}
 	for i := 0; i < len(text); {
 		r, size := rune(text[i]), 1
-		c := other
-		if r < utf8.RuneSelf {
-			c = asciiClass[r]
-		} else {
+		if r >= utf8.RuneSelf {
 			r, size = utf8.DecodeRune(text[i:])
-			c = classOf(r)
 		}
+		c := classOf(r)
 		if c == glyph {
 			t.endWord(i)
 			i = t.glyphs(i)

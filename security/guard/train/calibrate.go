@@ -19,8 +19,8 @@ const enough = 400
 
 // calibrate sets the thresholds from scores of harmless texts that the scoring
 // model had not seen. The review threshold of a class is the score that one text
-// in a hundred exceeds, where every source counts by the square root of its
-// texts, so that one large source does not speak for all traffic; the distance to the block threshold is taken from all
+// in a hundred exceeds, where a text of a large source counts a little
+// less, so that no source speaks for all traffic; the distance to the block threshold is taken from all
 // classes together, because one in a thousand of a class is too few to see.
 func calibrate(texts []*Text, scores []float64) [detector.Channels][detector.Lengths]detector.Threshold {
 	type key struct{ channel, length int }
@@ -34,7 +34,7 @@ func calibrate(texts []*Text, scores []float64) [detector.Channels][detector.Len
 			continue
 		}
 		l, c := detector.LengthClass(len(t.Text)), int(channelOf(t))
-		w := weighed{scores[i], 1 / math.Sqrt(float64(sizes[t.Source]))}
+		w := weighed{scores[i], balance(0.25, sizes[t.Source])}
 		pools[key{0, l}] = append(pools[key{0, l}], w)
 		pools[key{c, l}] = append(pools[key{c, l}], w)
 	}
@@ -135,7 +135,7 @@ func steps(weights []float32, scale float32) ([]int8, float32) {
 
 // average is the mean of some models.
 func average(models []*Model) *Model {
-	out := &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows)}
+	out := &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows), lexicon: models[0].lexicon}
 	n := float32(len(models))
 	for _, m := range models {
 		out.Bias += m.Bias / n

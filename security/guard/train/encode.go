@@ -28,7 +28,7 @@ var encoders = []encoder{
 	{"html", func(_ *rand.Rand, s string) string { return eachRune(s, "&#%d;") }},
 	{"escape", func(_ *rand.Rand, s string) string { return eachRune(s, `\u%04x`) }},
 	{"rot13", func(_ *rand.Rand, s string) string { return mapped(s, rot13) }},
-	{"leet", func(r *rand.Rand, s string) string { return leet(r, s) }},
+	{"leet", leet},
 	{"spaced", func(_ *rand.Rand, s string) string { return spaced(s, " ") }},
 	{"dashed", func(_ *rand.Rand, s string) string { return spaced(s, "-") }},
 	{"reversed", func(_ *rand.Rand, s string) string { return reversed(s) }},
@@ -36,7 +36,7 @@ var encoders = []encoder{
 	{"soft hyphens", func(r *rand.Rand, s string) string { return sprinkled(r, s, "\u00ad") }},
 	{"full width", func(_ *rand.Rand, s string) string { return mapped(s, fullWidth) }},
 	{"mathematical", func(_ *rand.Rand, s string) string { return mapped(s, mathematical) }},
-	{"look-alikes", func(r *rand.Rand, s string) string { return lookalikes(r, s) }},
+	{"look-alikes", lookalikes},
 	{"tags", func(_ *rand.Rand, s string) string { return "Hello! " + mapped(s, tag) }},
 }
 

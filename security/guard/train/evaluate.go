@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/custodyhq/custody/security/guard/detector"
@@ -34,7 +35,7 @@ func (m *Model) scoreSample(s *sample) float64 {
 }
 
 // outOfFold scores every sample by the model that did not see its source.
-func outOfFold(set Settings, all []sample, texts []*Text) []float64 {
+func outOfFold(lexicon *detector.Lexicon, set Settings, all []sample, texts []*Text) []float64 {
 	banned := near(texts)
 	scores := make([]float64, len(all))
 	var wg sync.WaitGroup
@@ -49,7 +50,7 @@ func outOfFold(set Settings, all []sample, texts []*Text) []float64 {
 					use = append(use, i)
 				}
 			}
-			model := learn(set, all, use, f)
+			model := learn(lexicon, set, all, use, f)
 			for i := range all {
 				if all[i].text.fold == f {
 					scores[i] = model.scoreSample(&all[i])
@@ -59,27 +60,6 @@ func outOfFold(set Settings, all []sample, texts []*Text) []float64 {
 	}
 	wg.Wait()
 	return scores
-}
-
-// thresholds are the scores that the promised parts of the pool exceed.
-func thresholds(pool []float64) [3]float64 {
-	pool = slices.Clone(pool)
-	slices.SortFunc(pool, func(a, b float64) int {
-		switch {
-		case a > b:
-			return -1
-		case a < b:
-			return 1
-		}
-		return 0
-	})
-	var out [3]float64
-	for i, p := range promised {
-		if len(pool) > 0 {
-			out[i] = pool[int(p*float64(len(pool)))]
-		}
-	}
-	return out
 }
 
 // wilson is the 95 % interval of k of n.
@@ -111,46 +91,73 @@ func (c *cell) add(score float64, t [3]float64) {
 
 func (c *cell) rate(i int) float64 { return float64(c.over[i]) / float64(max(1, c.n)) }
 
-// A table is the result of an evaluation.
+// A table is the result of an evaluation: counts by group and by row.
 type table struct {
-	thresholds                           [3]float64
-	attack, ownAttack, benign, ownBenign map[string]*cell
-	bySource                             map[string]*cell
+	thresholds [3]float64
+	groups     map[string]map[string]*cell
 }
 
+// The groups of the table, in the order in which they are written.
+const (
+	heldAttacks   = "attacks of held-out sources"
+	ownAttacks    = "attacks of held-out own batches"
+	heldWorkflow  = "workflow texts of held-out sources"
+	ownWorkflow   = "workflow texts of held-out own batches"
+	overDefence   = "over-defence pools of held-out sources"
+	ownDefence    = "over-defence pools of held-out own batches"
+	byChannel     = "by channel, all held out"
+	byLanguage    = "by language, own batches held out"
+	bySource      = "by source"
+	thirdMacro    = "third-party sources for the mean" // not written
+	leastOfSource = 10
+)
+
+// tabulate sets the thresholds on third-party workflow texts and counts what is
+// over them.
 func tabulate(texts []*Text, scores []float64) *table {
-	var pool []float64
+	var pool []weighed
 	for i, t := range texts {
 		if !t.attack() && !t.own() && workflow[t.Kind] {
-			pool = append(pool, scores[i])
+			pool = append(pool, weighed{scores[i], 1})
 		}
 	}
-	out := &table{thresholds: thresholds(pool), attack: map[string]*cell{}, ownAttack: map[string]*cell{}, benign: map[string]*cell{}, ownBenign: map[string]*cell{}, bySource: map[string]*cell{}}
+	out := &table{groups: map[string]map[string]*cell{}}
+	for i, p := range promised {
+		out.thresholds[i] = quantile(pool, p)
+	}
 	for i, t := range texts {
-		group := out.benign
-		switch {
-		case t.attack() && t.own():
-			group = out.ownAttack
-		case t.attack():
-			group = out.attack
-		case t.own():
-			group = out.ownBenign
-		}
-		count(group, t.Kind, scores[i], out.thresholds)
-		if !t.own() {
-			count(out.bySource, t.Label+" "+t.Kind+" "+t.Source, scores[i], out.thresholds)
-		} else {
-			count(out.bySource, "own "+t.Label+" "+t.Kind+" "+t.Lang, scores[i], out.thresholds)
-		}
+		out.count(t, scores[i])
 	}
 	return out
 }
 
-func count(group map[string]*cell, kind string, score float64, t [3]float64) {
-	if group[kind] == nil {
-		group[kind] = &cell{}
+func (t *table) count(x *Text, score float64) {
+	group := map[[3]bool]string{
+		{true, false, true}: heldAttacks, {true, false, false}: heldAttacks,
+		{true, true, true}: ownAttacks, {true, true, false}: ownAttacks,
+		{false, false, true}: heldWorkflow, {false, true, true}: ownWorkflow,
+		{false, false, false}: overDefence, {false, true, false}: ownDefence,
+	}[[3]bool{x.attack(), x.own(), workflow[x.Kind]}]
+	t.add(group, x.Kind, score)
+	t.add(byChannel, x.Label+" "+channelOf(x).String(), score)
+	if x.own() {
+		t.add(byLanguage, x.Label+" "+cmp.Or(x.Lang, "unknown"), score)
+		return
 	}
-	group[kind].add(score, t)
+	t.add(bySource, x.Label+" "+x.Kind+" "+x.Source, score)
+	if x.attack() && slices.Contains(goalKinds, x.Kind) {
+		t.add(thirdMacro, x.Kind+" "+x.Source, score)
+	}
+}
+
+func (t *table) add(group, row string, score float64) {
+	if t.groups[group] == nil {
+		t.groups[group] = map[string]*cell{}
+	}
+	if t.groups[group][row] == nil {
+		t.groups[group][row] = &cell{}
+	}
+	t.groups[group][row].add(score, t.thresholds)
 }
 
 // macro is the mean recall over the explicit kinds, from third-party texts where
@@ -158,9 +165,9 @@ func count(group map[string]*cell, kind string, score float64, t [3]float64) {
 func (t *table) macro(i int) float64 {
 	sum, n := 0.0, 0
 	for _, k := range goalKinds {
-		c := t.attack[k]
+		c := t.groups[heldAttacks][k]
 		if c == nil {
-			c = t.ownAttack[k]
+			c = t.groups[ownAttacks][k]
 		}
 		if c != nil {
 			sum += c.rate(i)
@@ -170,11 +177,12 @@ func (t *table) macro(i int) float64 {
 	return sum / float64(max(1, n))
 }
 
-// sourceMacro is the mean recall over third-party sources and explicit kinds.
+// sourceMacro is the mean recall over kinds of third-party sources that have
+// some texts: a large source counts as much as a small one.
 func (t *table) sourceMacro(i int) float64 {
 	sum, n := 0.0, 0
-	for k, c := range t.bySource {
-		if strings.HasPrefix(k, "attack ") && c.n >= 10 && !strings.HasPrefix(k, "attack exfil") {
+	for _, k := range slices.Sorted(maps.Keys(t.groups[thirdMacro])) {
+		if c := t.groups[thirdMacro][k]; c.n >= leastOfSource {
 			sum += c.rate(i)
 			n++
 		}
@@ -183,30 +191,19 @@ func (t *table) sourceMacro(i int) float64 {
 }
 
 func (t *table) write(w io.Writer, sources bool) {
-	fmt.Fprintf(w, "macro recall over the explicit kinds: %.1f %% at 0.1 %%, %.1f %% at 1 %%, %.1f %% at 5 %%   thresholds %.2f sources %.1f %.1f %.1f\n", 100*t.macro(0), 100*t.macro(1), 100*t.macro(2), t.thresholds, 100*t.sourceMacro(0), 100*t.sourceMacro(1), 100*t.sourceMacro(2))
-	for _, g := range []struct {
-		name  string
-		cells map[string]*cell
-	}{{"attacks of held-out sources", t.attack}, {"attacks of held-out own batches", t.ownAttack}, {"harmless texts of held-out sources", t.benign}, {"harmless texts of held-out own batches", t.ownBenign}} {
-		fmt.Fprintf(w, "\n%-40s %6s %8s %22s %8s\n", g.name, "texts", "0.1 %", "1 %", "5 %")
-		writeCells(w, g.cells)
-	}
+	fmt.Fprintf(w, "macro recall over the explicit kinds:   %5.1f %% at 0.1 %%, %5.1f %% at 1 %%, %5.1f %% at 5 %% false alarms on workflow texts\n", 100*t.macro(0), 100*t.macro(1), 100*t.macro(2))
+	fmt.Fprintf(w, "mean recall over sources of those kinds: %4.1f %% at 0.1 %%, %5.1f %% at 1 %%, %5.1f %% at 5 %%\n", 100*t.sourceMacro(0), 100*t.sourceMacro(1), 100*t.sourceMacro(2))
+	groups := []string{heldAttacks, ownAttacks, heldWorkflow, ownWorkflow, overDefence, ownDefence, byChannel, byLanguage}
 	if sources {
-		fmt.Fprintln(w)
-		writeCells(w, t.bySource)
+		groups = append(groups, bySource)
 	}
-}
-
-func writeCells(w io.Writer, cells map[string]*cell) {
-	names := make([]string, 0, len(cells))
-	for k := range cells {
-		names = append(names, k)
-	}
-	slices.Sort(names)
-	for _, k := range names {
-		c := cells[k]
-		lo, hi := wilson(c.over[1], c.n)
-		fmt.Fprintf(w, "  %-38.60s %6d %8.1f %8.1f (%4.1f..%5.1f) %8.1f\n", k, c.n, 100*c.rate(0), 100*c.rate(1), 100*lo, 100*hi, 100*c.rate(2))
+	for _, g := range groups {
+		fmt.Fprintf(w, "\n%-60s %6s %8s %8s %15s %8s\n", g, "texts", "0.1 %", "1 %", "(95 %)", "5 %")
+		for _, k := range slices.Sorted(maps.Keys(t.groups[g])) {
+			c := t.groups[g][k]
+			lo, hi := wilson(c.over[1], c.n)
+			fmt.Fprintf(w, "  %-58.58s %6d %8.1f %8.1f (%5.1f..%5.1f) %8.1f\n", k, c.n, 100*c.rate(0), 100*c.rate(1), 100*max(0, lo), 100*hi, 100*c.rate(2))
+		}
 	}
 }
 

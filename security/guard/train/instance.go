@@ -13,7 +13,7 @@ import (
 type window struct {
 	grams    [2][]uint16
 	concepts [2][]uint16
-	rows     [2][]uint16
+	rows     []uint16
 	norm     float32 // 1/sqrt of the number of n-grams
 
 	decoded bool // of a reading that is not the text as it stands
@@ -108,10 +108,10 @@ func inside(a, b, lo, hi int) int8 {
 
 // add takes the windows of the extractor's segment.
 func (s *sample) add(e *detector.Extractor, place func(lo, hi int) int8, decoded bool) {
-	type features struct{ grams, concepts, rows []uint16 }
+	type features struct{ grams, concepts []uint16 }
 	chunks := make([]features, len(e.Chunks))
 	for i, c := range e.Chunks {
-		chunks[i] = features{narrow(e.Grams[c.GramLo:c.GramHi]), narrow(e.Concepts[c.ConceptLo:c.ConceptHi]), slices.Clone(e.Rows[c.RowLo:c.RowHi])}
+		chunks[i] = features{narrow(e.Grams[c.GramLo:c.GramHi]), narrow(e.Concepts[c.ConceptLo:c.ConceptHi])}
 	}
 	for i := range max(1, len(chunks)-1) {
 		if i >= len(chunks) {
@@ -119,9 +119,10 @@ func (s *sample) add(e *detector.Extractor, place func(lo, hi int) int8, decoded
 		}
 		j := min(i+1, len(chunks)-1)
 		w := window{decoded: decoded, inside: place(e.Chunks[i].Lo, e.Chunks[j].Hi)}
-		w.grams[0], w.concepts[0], w.rows[0] = chunks[i].grams, chunks[i].concepts, chunks[i].rows
+		w.grams[0], w.concepts[0] = chunks[i].grams, chunks[i].concepts
+		w.rows = slices.Clone(e.Rows[e.Chunks[i].RowLo:e.Chunks[j].RowHi])
 		if j > i {
-			w.grams[1], w.concepts[1], w.rows[1] = chunks[j].grams, chunks[j].concepts, chunks[j].rows
+			w.grams[1], w.concepts[1] = chunks[j].grams, chunks[j].concepts
 		}
 		w.norm = detector.Norm(len(w.grams[0]) + len(w.grams[1]))
 		s.windows = append(s.windows, w)

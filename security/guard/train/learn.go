@@ -34,13 +34,15 @@ type Settings struct {
 }
 
 func settings() Settings {
-	return Settings{Rounds: 3, Epochs: 4, Rate: 0.02, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0, L2: 0, MaxWindows: 8, GramScale: 1, Drop: -30, RowRate: 1, Shrink: 0.7, Least: 0.001}
+	return Settings{Rounds: 3, Epochs: 4, Rate: 0.02, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0.25, L2: 0, MaxWindows: 8, GramScale: 1, Drop: -30, RowRate: 1, Shrink: 0.7, Least: 0.001}
 }
 
 // A Model is a linear model in training.
 type Model struct {
 	Grams, Concepts, Rows []float32
 	Bias                  float32
+
+	lexicon *detector.Lexicon
 }
 
 // conceptScale is the value of a concept gram that occurs.
@@ -72,10 +74,9 @@ func (m *Model) conceptScore(w *window) float32 {
 
 func (m *Model) rowScore(w *window) float32 {
 	var s float32
-	for _, part := range w.rows {
-		for _, x := range part {
-			s += m.Rows[x]
-		}
+	var buffer [16]uint16
+	for _, x := range detector.Strongest(m.lexicon, w.rows, m.Rows, buffer[:0]) {
+		s += m.Rows[x]
 	}
 	return float32(s * detector.RowScale)
 }
@@ -98,6 +99,7 @@ type learner struct {
 	gram     []float32 // AdaGrad's sums of squares
 	concept  []float32
 	row      []float32
+	buffer   [64]uint16
 	bias     float32
 	least    float32 // smaller steps are not made
 	random   *rand.Rand
@@ -106,10 +108,10 @@ type learner struct {
 
 // learn trains a model on the samples that use lists. The same input gives the
 // same model: one goroutine, a fixed order, and no fused multiplication.
-func learn(set Settings, all []sample, use []int, seed int) *Model {
+func learn(lexicon *detector.Lexicon, set Settings, all []sample, use []int, seed int) *Model {
 	l := &learner{
 		set: set, samples: all, use: use, random: random("learn", seed),
-		model: &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows)},
+		model: &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows), lexicon: lexicon},
 		gram:  filled(detector.Grams, 1e-4), concept: filled(detector.Concepts, 1e-2), row: filled(detector.Rows, 1e-2), bias: 1,
 	}
 	l.least = float32(set.Least)
@@ -337,11 +339,12 @@ func (l *learner) epoch(rate float32) {
 			concepts = false
 		}
 		s := m.Bias + m.rowScore(e.w)
+		mask := l.newMask()
 		if grams {
-			s += m.gramScore(e.w)
+			s += float32(mask.sum(m.Grams, e.w.grams) * e.w.norm)
 		}
 		if concepts {
-			s += m.conceptScore(e.w)
+			s += float32(mask.sum(m.Concepts, e.w.concepts) * conceptScale)
 		}
 		p := sigmoid(s)
 		if e.attack {
@@ -352,23 +355,54 @@ func (l *learner) epoch(rate float32) {
 			continue
 		}
 		if grams {
-			l.update(m.Grams, l.gram, e.w.grams, float32(g*e.w.norm), float32(rate*float32(l.set.GramScale)))
+			l.update(mask, m.Grams, l.gram, e.w.grams, float32(g*e.w.norm), float32(rate*float32(l.set.GramScale)))
 		}
 		if concepts {
-			l.update(m.Concepts, l.concept, e.w.concepts, float32(g*conceptScale), rate)
+			l.update(mask, m.Concepts, l.concept, e.w.concepts, float32(g*conceptScale), rate)
 		}
-		l.update(m.Rows, l.row, e.w.rows, float32(g*detector.RowScale), float32(rate*float32(l.set.RowRate)))
-		l.positive(e.w.rows)
+		rows := detector.Strongest(m.lexicon, e.w.rows, m.Rows, l.buffer[:0])
+		l.update(dropout{}, m.Rows, l.row, [2][]uint16{rows}, float32(g*detector.RowScale), float32(rate*float32(l.set.RowRate)))
+		l.positive(rows)
 		l.bias += float32(g * g)
 		m.Bias -= float32(rate*g) / root(l.bias)
 	}
 }
 
+// A dropout leaves features out of one visit, so that no weight can lean on
+// another one being there: seed chooses which, below how many of 256.
+type dropout struct{ seed, below uint32 }
+
+func (l *learner) newMask() dropout {
+	if l.set.DropP == 0 {
+		return dropout{}
+	}
+	return dropout{seed: l.random.Uint32(), below: uint32(256 * l.set.DropP)}
+}
+
+func (d dropout) drops(x uint16) bool { return ((uint32(x)^d.seed)*0x9E3779B1)>>24 < d.below }
+
+// sum adds the weights of the features that are not left out, made up for those
+// that are.
+func (d dropout) sum(weights []float32, features [2][]uint16) float32 {
+	var s float32
+	for _, part := range features {
+		for _, x := range part {
+			if !d.drops(x) {
+				s += weights[x]
+			}
+		}
+	}
+	return float32(s * (256 / float32(256-d.below)))
+}
+
 // update is a step of AdaGrad on the weights of some features.
-func (l *learner) update(weights, squares []float32, features [2][]uint16, g, rate float32) {
+func (l *learner) update(mask dropout, weights, squares []float32, features [2][]uint16, g, rate float32) {
 	l2 := float32(l.set.L2)
 	for _, part := range features {
 		for _, x := range part {
+			if mask.drops(x) {
+				continue
+			}
 			d := g + float32(l2*weights[x])
 			squares[x] += float32(d * d)
 			weights[x] -= float32(rate*d) / root(squares[x])
@@ -378,12 +412,10 @@ func (l *learner) update(weights, squares []float32, features [2][]uint16, g, ra
 
 // positive keeps the weight of a pattern that is neither quoted nor spoken about
 // from becoming evidence of innocence.
-func (l *learner) positive(rows [2][]uint16) {
-	for _, part := range rows {
-		for _, x := range part {
-			if x%2 == 0 {
-				l.model.Rows[x] = max(0, l.model.Rows[x])
-			}
+func (l *learner) positive(rows []uint16) {
+	for _, x := range rows {
+		if x%2 == 0 {
+			l.model.Rows[x] = max(0, l.model.Rows[x])
 		}
 	}
 }

@@ -7,18 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/pprof"
 	"sync"
 
 	"github.com/custodyhq/custody/security/guard/detector"
 )
 
 func main() {
-	if p := os.Getenv("PROF"); p != "" {
-		f, _ := os.Create(p)
-		_ = pprof.StartCPUProfile(f)
-		defer pprof.StopCPUProfile()
-	}
 	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
 		os.Exit(1)
@@ -76,7 +70,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	texts = assign(texts)
 	texts = append(texts, derive(texts)...)
 	all := samples(lexicon, texts)
-	scores := outOfFold(set, all, texts)
+	scores := outOfFold(lexicon, set, all, texts)
 	if o.eval {
 		tabulate(texts, scores).write(stdout, o.sources)
 		writePromise(stdout, texts, scores)
@@ -94,7 +88,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 
 // writeWeights trains on everything and writes the weights.
 func writeWeights(path string, l *detector.Lexicon, set Settings, all []sample, texts []*Text, scores []float64) error {
-	w := quantise(final(set, all, texts), l)
+	w := quantise(final(l, set, all, texts), l)
 	w.Thresholds = calibrate(texts, scores)
 	if err := os.WriteFile(path, w.Encode(), 0o644); err != nil { //nolint:gosec // weights are public
 		return fmt.Errorf("write the weights: %w", err)
@@ -105,7 +99,7 @@ func writeWeights(path string, l *detector.Lexicon, set Settings, all []sample, 
 // finals is how many models the weights are the mean of.
 const finals = 2
 
-func final(set Settings, all []sample, texts []*Text) *Model {
+func final(lexicon *detector.Lexicon, set Settings, all []sample, texts []*Text) *Model {
 	use := make([]int, len(texts))
 	for i := range use {
 		use[i] = i
@@ -113,7 +107,7 @@ func final(set Settings, all []sample, texts []*Text) *Model {
 	models := make([]*Model, finals)
 	var wg sync.WaitGroup
 	for k := range models {
-		wg.Go(func() { models[k] = learn(set, all, use, folds+k) })
+		wg.Go(func() { models[k] = learn(lexicon, set, all, use, folds+k) })
 	}
 	wg.Wait()
 	return average(models)
