@@ -16,7 +16,7 @@ const (
 
 // ownShare is what a harmless text of the own corpora counts beside others: it
 // was written to look like an attack, more than traffic does.
-const ownShare = 0.25
+const ownShare = 0.1
 
 // enough is how many harmless texts a channel needs for a threshold of its own.
 const enough = 400

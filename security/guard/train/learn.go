@@ -37,7 +37,7 @@ type Settings struct {
 }
 
 func settings() Settings {
-	return Settings{Rounds: 3, Epochs: 4, Rate: 0.02, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0.25, L2: 0, MaxWindows: 8, GramScale: 1, Drop: -30, RowRate: 0.1, RowMost: 5, RowPlus: 0.7, RowPart: 1, Shrink: 0.7, Least: 0.001}
+	return Settings{Rounds: 3, Epochs: 4, Rate: 0.03, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0.25, L2: 0, MaxWindows: 8, GramScale: 1, Drop: -30, RowRate: 0, RowMost: 5, RowPlus: 0, RowPart: 0.4, Shrink: 0.3, Least: 0.001}
 }
 
 // A Model is a linear model in training.
