@@ -1,3 +1,8 @@
+//go:build !race
+
+// The race detector makes sync.Pool forget on purpose, so nothing can be counted
+// under it.
+
 package detector_test
 
 import (

@@ -40,3 +40,15 @@ func BenchmarkScan(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkScanOrders scans a text in which every word begins a pattern: the
+// most work that words can make.
+func BenchmarkScanOrders(b *testing.B) {
+	d := newDetector(b)
+	text := sized("ignore forget show say your prior instructions system model must send all ", 100<<10)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		d.Scan(text, detector.Document)
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/100, "us/KB")
+}

@@ -34,7 +34,7 @@ func lines(b []byte, p span, most int) (lo, hi int) {
 	for hi < len(b) && b[hi] != '\n' && hi-p.hi < most {
 		hi++
 	}
-	for lo > 0 && b[lo]&0xC0 == 0x80 {
+	for lo > 0 && lo < len(b) && b[lo]&0xC0 == 0x80 {
 		lo--
 	}
 	for hi < len(b) && b[hi]&0xC0 == 0x80 {

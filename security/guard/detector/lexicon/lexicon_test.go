@@ -28,6 +28,11 @@ var core = strings.Fields(`override forget negation without obey remember instea
 	conversation data conceal inform access note-to-ai reading text this boundary request authority authorised
 	rating candidate software contract office reporting support howto letter calendar`)
 
+// heart is what every file must know: without it not even the plainest attack
+// is seen.
+var heart = strings.Fields(`override forget negation all prior new now instructions rules show repeat say secret
+	question you please must persona restriction send text request`)
+
 // leading are the languages that must know the core.
 var leading = strings.Fields(`english german french spanish italian portuguese dutch polish russian turkish arabic
 	hindi chinese japanese korean`)
@@ -213,8 +218,19 @@ func TestLeadingLanguagesKnowTheCore(t *testing.T) {
 			t.Errorf("core concept %s is not declared", name)
 		}
 		for _, language := range leading {
-			if _, written := count[language]; written && count[language][name] == 0 {
+			if count[language][name] == 0 {
 				t.Errorf("%s has no entry for %s", language, name)
+			}
+		}
+	}
+}
+
+func TestEveryFileKnowsTheHeart(t *testing.T) {
+	t.Parallel()
+	for file, count := range counts(t) {
+		for _, name := range heart {
+			if count[name] == 0 {
+				t.Errorf("%s.txt has no entry for %s", file, name)
 			}
 		}
 	}
