@@ -46,10 +46,11 @@ const (
 	// CopyConfidential is a passage of a labelled input.
 	CopyConfidential = "copy.confidential"
 
-	// TooComplex is a text that cannot be read within the bounds.
-	TooComplex = "markdown.too-complex"
-	// Unread is a text of which some readings were left out.
-	Unread = "text.unread"
+	// BoundMarkdown, BoundReadings and BoundFindings are texts that cannot be read
+	// within the bounds. They are never off: what was not looked at does not pass.
+	BoundMarkdown = "bound.markdown"
+	BoundReadings = "bound.readings"
+	BoundFindings = "bound.findings"
 )
 
 // A Finding is one place of an output.
@@ -71,7 +72,7 @@ type Finding struct {
 }
 
 // Family is the part of the rule's name before the dot: link, image, html, text,
-// leak, copy, code, word or markdown.
+// leak, copy, code, word or bound.
 func (f Finding) Family() string {
 	family, _, _ := strings.Cut(f.Rule, ".")
 	return family

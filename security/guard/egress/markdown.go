@@ -22,7 +22,7 @@ const (
 // markdown looks for links, images and definitions, and for what is code and
 // therefore no HTML.
 func (s *search) markdown() {
-	s.code = s.code[:0]
+	s.verbatim = s.verbatim[:0]
 	s.done = s.done[:0]
 	t := s.clean
 	links := strings.Contains(t, "](") || strings.Contains(t, "]:")
@@ -31,7 +31,7 @@ func (s *search) markdown() {
 		return
 	}
 	if tooComplex(t) {
-		s.add(Finding{Rule: TooComplex, End: len(s.text), Replacement: "[text removed]",
+		s.add(Finding{Rule: BoundMarkdown, End: len(s.text), Replacement: "[text removed]",
 			Why: "The output nests or repeats marks of Markdown so often that it cannot be read within the bound."})
 		s.strict()
 		return
@@ -40,7 +40,7 @@ func (s *search) markdown() {
 	for _, l := range seen.links {
 		s.marked(l)
 	}
-	s.code = append(s.code, seen.code...)
+	s.verbatim = append(s.verbatim, seen.code...)
 	s.strict()
 }
 
@@ -82,14 +82,17 @@ func item(line string) bool {
 func deep(line string) bool {
 	marks, column := 0, 0
 	for i := 0; i < len(line); i++ {
+		next := byte('\n')
+		if i+1 < len(line) {
+			next = line[i+1]
+		}
 		switch c := line[i]; {
 		case c == ' ':
 			column++
 		case c == '\t':
 			column += 4
-		case c == '>', c == '-', c == '*', c == '+', c == '.', c == ')':
-			marks++
-			if marks > 1 && column > maxIndent {
+		case c == '>', (c == '-' || c == '*' || c == '+' || c == '.' || c == ')') && next <= ' ':
+			if marks++; column > maxIndent {
 				return true
 			}
 		case c >= '0' && c <= '9':

@@ -6,7 +6,7 @@ import (
 )
 
 func rows() []row {
-	return slices.Concat(linkRows(), imageRows(), htmlRows(), textRows())
+	return slices.Concat(linkRows(), imageRows(), htmlRows(), textRows(), codeRows(), leakRows(), wordRows())
 }
 
 func linkRows() []row {

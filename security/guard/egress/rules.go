@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/custodyhq/custody/security/guard/reading"
 )
 
 // maxFindings bounds the findings of one text. What is beyond is one finding of
-// TooComplex, so that nothing that was not looked at passes.
+// BoundFindings, so that nothing that was not looked at passes.
 const maxFindings = 2048
 
 // Rules are a policy, ready to be asked. They never change and are safe for
@@ -80,15 +82,23 @@ type search struct {
 	text  string
 	found []Finding
 
-	clean string // the text without what is hidden in it
-	cuts  []cut
-	code  []span // of the clean text: what is code in Markdown
-	done  []span // of the clean text: links that were judged
-	skip  walk
+	clean    string // the text without what is hidden in it
+	cuts     []cut
+	verbatim []span // of the clean text: what is code in Markdown
+	done     []span // of the clean text: links that were judged
+	skip     walk
+	open     []string // elements that are not closed in what is left of the text
+
+	scanner                 reading.Scanner
+	reading                 *reading.Reading // that is looked at
+	tokens                  []token
+	hashes                  []uint64
+	squeezed, squeezedCased []byte
+	full                    bool // the bound on findings was reached
 }
 
 func (s *search) begin(r *Rules, text string) {
-	s.Rules, s.text, s.found = r, text, s.found[:0]
+	s.Rules, s.text, s.found, s.full = r, text, s.found[:0], false
 }
 
 func (s *search) run() {
@@ -100,23 +110,42 @@ func (s *search) run() {
 		s.skip = walkOf(s.done)
 		s.addresses()
 	}
+	if len(s.code) > 0 {
+		s.unsafe([]byte(s.clean), true)
+	}
+	s.read()
 }
 
 // passed is the end of the link that was judged at a place: 0 if none was.
 func (s *search) passed(at int) int { return s.skip.end(at) }
 
-// findings are in order, and without those of links and images that stand inside
-// of another one: an image may be a link and an address at once.
+// findings are in order, and without those that say again what another one says:
+// the same rule in another reading, or an address within a link.
 func (s *search) findings() []Finding {
 	slices.SortStableFunc(s.found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End))
 	})
-	return s.found
+	last := map[string]int{} // end of the last finding by rule
+	return slices.DeleteFunc(s.found, func(f Finding) bool {
+		if f.End <= last[f.Rule] {
+			return true
+		}
+		last[f.Rule] = f.End
+		return false
+	})
 }
 
 func (s *search) add(f Finding) {
 	if f.Read == "" {
 		f.Read = "plain"
+	}
+	if len(s.found) >= maxFindings {
+		if !s.full {
+			s.full = true
+			s.found = append(s.found, Finding{Rule: BoundFindings, End: len(s.text), Replacement: "[text removed]", Read: "plain",
+				Why: "The output breaks rules in more places than the bound allows."})
+		}
+		return
 	}
 	s.found = append(s.found, f)
 }
