@@ -20,13 +20,13 @@ type guardExplainCommand struct {
 
 // Help shows an example.
 func (guardExplainCommand) Help() string {
-	return "Example:\n\n    custody guard explain letter.txt\n\nThe rules are not what safety rests on: an instruction in plain words passes every text rule."
+	return "Example:\n\n    custody guard explain letter.txt\n\nThe firewall is not what safety rests on: what is worded well enough passes any detector."
 }
 
 // A scanned text is the answer to one text. Verdict is the strongest action.
 type scanned struct {
 	ID       json.RawMessage    `json:"id,omitempty"`
-	Verdict  string             `json:"verdict"` // block, withhold, redact, note, pass
+	Verdict  string             `json:"verdict"` // block, withhold, review, redact, note, pass
 	Findings []security.Finding `json:"findings"`
 }
 
@@ -65,7 +65,7 @@ func scan(g *guard.Guard, text string) scanned {
 	if r.Findings == nil {
 		r.Findings = []security.Finding{}
 	}
-	for _, action := range []string{security.Note, security.Redact, security.Withhold, security.Block} {
+	for _, action := range []string{security.Note, security.Redact, security.Revise, security.Review, security.Withhold, security.Block} {
 		for _, f := range r.Findings {
 			if f.Action == action {
 				r.Verdict = action

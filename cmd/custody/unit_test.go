@@ -193,10 +193,11 @@ func TestTheContractIsHarmlessAndTheInjectedOneIsNot(t *testing.T) {
 	t.Parallel()
 	g, err := guard.New(guard.Config{})
 	must(t, err)
-	if r := scan(g, contract); r.Verdict == "block" {
+	if r := scan(g, contract); r.Verdict == "block" || r.Verdict == "review" {
 		t.Errorf("%+v", r.Findings)
 	}
-	if r := scan(g, contract+injection); r.Verdict != "block" {
+	half := strings.Index(contract, "\n\n") + 2 // as the demo does it
+	if r := scan(g, contract[:half]+injection+"\n\n"+contract[half:]); r.Verdict != "block" && r.Verdict != "review" {
 		t.Error("the injection passes")
 	}
 }
