@@ -81,8 +81,15 @@ func TestARevisionHasItsOwnKey(t *testing.T) {
 		part    string
 		ok      bool
 	}{
-		{first, "", true}, {first, "#revise-1", false}, {first, "#judge", false},
-		{again, "#revise-1", true}, {again, "#revise-3", true}, {again, "", false}, {again, "#revise-4", false}, {again, "#revise-0", false}, {again, "#judge", false},
+		{first, "", true},
+		{first, "#revise-1", false},
+		{first, "#judge", false},
+		{again, "#revise-1", true},
+		{again, "#revise-3", true},
+		{again, "", false},
+		{again, "#revise-4", false},
+		{again, "#revise-0", false},
+		{again, "#judge", false},
 		{again.Revise(nil), "", true},
 	} {
 		_, err := r.Pipeline.Execute(context.Background(), c.checked, r.ID(0, c.part))

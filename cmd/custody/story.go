@@ -267,8 +267,10 @@ func (d *demo) phrase(ctx context.Context, run string) error {
 			return err
 		}
 		for _, f := range b.Findings {
-			if phrase, ok := w.phrase(ctx, f); ok && strings.Contains(strings.ToLower(phrase), "ignore previous instructions") {
-				return d.expect(true, "alice is shown the phrase: “%s” (rule %s)", short(oneLine(phrase), 100), f.Rule)
+			phrase, ok := w.phrase(ctx, f)
+			_, rest, found := strings.Cut(phrase, "Ignore previous instructions")
+			if ok && found {
+				return d.expect(true, "alice is shown the phrase: “Ignore previous instructions%s” (rule %s)", short(oneLine(rest), 60), f.Rule)
 			}
 		}
 	}

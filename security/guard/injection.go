@@ -12,15 +12,18 @@ import (
 // maxEvidence bounds what is said for one score.
 const maxEvidence = 5
 
-// channels are the ways on which a value of these origins comes. One of unknown
-// origin comes on a way of its own, with the strictest thresholds.
+// channelsOf are the ways on which a value of these origins comes. One of unknown
+// origin comes on a way of its own, with the strictest thresholds; the first of
+// several is the one that may give the fewest orders.
 func channelsOf(o security.Origins) []detector.Channel {
 	var out []detector.Channel
 	for _, c := range []struct {
 		from security.Origins
 		on   detector.Channel
 	}{
-		{security.Tool, detector.Tool}, {security.Document, detector.Document}, {security.Model, detector.Model},
+		{security.Tool, detector.Tool},
+		{security.Document, detector.Document},
+		{security.Model, detector.Model},
 		{security.Caller | security.Person, detector.Person},
 	} {
 		if o&c.from != 0 {
@@ -32,10 +35,6 @@ func channelsOf(o security.Origins) []detector.Channel {
 	}
 	return out
 }
-
-// channel is the name of the way on which a value of these origins comes: the
-// first of several, which is the one that may give the fewest orders.
-func channel(o security.Origins) string { return channelsOf(o)[0].String() }
 
 // injections are the places of a text that give orders to a model, as the
 // strictest of the channels sees them.

@@ -142,6 +142,8 @@ func controlString(t string) int {
 			return 0
 		case strings.HasPrefix(t[i:], "\u009c"):
 			return i + 2
+		case t[i] == 0xC2 && i+1 < len(t) && t[i+1] < 0xA0: // another one begins
+			return 0
 		}
 	}
 	return 0

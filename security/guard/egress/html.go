@@ -1,6 +1,9 @@
 package egress
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // maxTag bounds a tag. What is longer is a finding of its own.
 const maxTag = 8 << 10
@@ -17,6 +20,7 @@ const (
 func (s *search) markup() {
 	t := s.clean
 	code := walkOf(s.verbatim)
+	s.open = s.open[:0]
 	for i := 0; i < len(t); {
 		n := strings.IndexByte(t[i:], '<')
 		if n < 0 {
@@ -123,7 +127,7 @@ func (s *search) tag(i int) int {
 		s.markupAt(worse(ruleOf(kind), rule), i, i+n, whyOpen)
 		return n
 	case kind == activeElement:
-		n := through(s.clean[i:], name, a.at)
+		n := s.through(i, name, a.at)
 		s.markupAt(HTMLScript, i, i+n, whyScript)
 		return n
 	case rule == HTMLScript:
@@ -139,33 +143,41 @@ func (s *search) tag(i int) int {
 
 // through measures an element whose content is no text: up to its end, or to the
 // end of the output if it has none.
-func through(t, name string, tag int) int {
+func (s *search) through(i int, name string, tag int) int {
 	switch name {
 	case "script", "style", "iframe", "noscript", "noembed", "noframes", "xmp", "textarea", "svg", "math", "object", "template", "select":
 	case "plaintext":
-		return len(t)
+		return len(s.clean) - i
 	default:
 		return tag
 	}
-	mark := "</" + name
-	for i := tag; ; {
+	if !slices.Contains(s.open, name) {
+		if n := closed(s.clean[i+tag:], "</"+name); n > 0 {
+			return tag + n
+		}
+		s.open = append(s.open, name) // and need not be looked for again
+	}
+	if name == "script" || name == "style" {
+		return len(s.clean) - i
+	}
+	return tag
+}
+
+// closed measures a text up to the end of a closing tag: 0 if there is none.
+func closed(t, mark string) int {
+	for i := 0; ; i++ {
 		n := strings.IndexByte(t[i:], '<')
 		if n < 0 {
-			break
+			return 0
 		}
 		i += n
 		if len(t)-i > len(mark) && strings.EqualFold(t[i:i+len(mark)], mark) {
 			if end := strings.IndexByte(t[i:], '>'); end >= 0 {
 				return i + end + 1
 			}
-			break
+			return 0
 		}
-		i++
 	}
-	if name == "script" || name == "style" {
-		return len(t)
-	}
-	return tag
 }
 
 // worse is the worse of two rules.

@@ -240,7 +240,9 @@ func (s *search) address(raw string, i, j int) {
 			return
 		}
 		skip := slashes(rest)
-		host = len(raw) - len(rest) + skip + cutHost(rest[skip:])
+		if host = len(raw) - len(rest) + skip + cutHost(rest[skip:]); host == len(raw)-len(rest)+skip {
+			return // a scheme, and a place where a name will be filled in
+		}
 	}
 	if host < len(raw) {
 		j -= len(raw) - host
@@ -261,7 +263,7 @@ func cutHost(t string) int {
 		return r < utf8.RuneSelf && r != ':' && r != '%' && r != '@' && notHost(r|0x20) && notHost(r) ||
 			r >= utf8.RuneSelf && unicode.IsPunct(r) && r != '。' && r != '．' && r != '｡'
 	})
-	if cut < 0 || strings.Contains(t[:end], "@") {
+	if cut < 0 || strings.HasPrefix(t, "[") || strings.Contains(t[:end], "@") {
 		return len(t)
 	}
 	switch t[cut] {

@@ -82,14 +82,17 @@ func item(line string) bool {
 func deep(line string) bool {
 	marks, column := 0, 0
 	for i := 0; i < len(line); i++ {
+		next := byte('\n')
+		if i+1 < len(line) {
+			next = line[i+1]
+		}
 		switch c := line[i]; {
 		case c == ' ':
 			column++
 		case c == '\t':
 			column += 4
-		case c == '>', c == '-', c == '*', c == '+', c == '.', c == ')':
-			marks++
-			if marks > 1 && column > maxIndent {
+		case c == '>', (c == '-' || c == '*' || c == '+' || c == '.' || c == ')') && next <= ' ':
+			if marks++; column > maxIndent {
 				return true
 			}
 		case c >= '0' && c <= '9':

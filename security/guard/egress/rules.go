@@ -87,6 +87,7 @@ type search struct {
 	verbatim []span // of the clean text: what is code in Markdown
 	done     []span // of the clean text: links that were judged
 	skip     walk
+	open     []string // elements that are not closed in what is left of the text
 
 	scanner                 reading.Scanner
 	reading                 *reading.Reading // that is looked at
