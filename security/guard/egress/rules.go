@@ -22,6 +22,7 @@ type Rules struct {
 	images  allowed
 	words   *phrases
 	code    []*pattern
+	needs   *sieve
 	guarded *guarded
 	pool    *sync.Pool // of *search
 }
@@ -45,7 +46,7 @@ func New(p Policy) (*Rules, error) {
 	if r.words, err = lists(p.Words); err != nil {
 		return nil, fmt.Errorf("egress policy: words: %w", err)
 	}
-	r.code = patterns(p.Code)
+	r.code, r.needs = patterns(p.Code)
 	return r.Protect(p.Protected)
 }
 
@@ -93,6 +94,7 @@ type search struct {
 	reading                 *reading.Reading // that is looked at
 	tokens                  []token
 	hashes                  []uint64
+	upTo                    []int // how far each pattern has read
 	squeezed, squeezedCased []byte
 	full                    bool // the bound on findings was reached
 }
@@ -110,8 +112,10 @@ func (s *search) run() {
 		s.skip = walkOf(s.done)
 		s.addresses()
 	}
-	if len(s.code) > 0 {
-		s.unsafe([]byte(s.clean), true)
+	for _, p := range s.code {
+		if p.raw {
+			s.cells(p)
+		}
 	}
 	s.read()
 }
@@ -142,8 +146,10 @@ func (s *search) add(f Finding) {
 	if len(s.found) >= maxFindings {
 		if !s.full {
 			s.full = true
-			s.found = append(s.found, Finding{Rule: BoundFindings, End: len(s.text), Replacement: "[text removed]", Read: "plain",
-				Why: "The output breaks rules in more places than the bound allows."})
+			s.found = append(s.found, Finding{
+				Rule: BoundFindings, End: len(s.text), Replacement: "[text removed]", Read: "plain",
+				Why: "The output breaks rules in more places than the bound allows.",
+			})
 		}
 		return
 	}
