@@ -13,6 +13,9 @@ import (
 // BoundFindings, so that nothing that was not looked at passes.
 const maxFindings = 2048
 
+// keptBuffer is how many bytes of buffers are kept for the next text.
+const keptBuffer = 4 << 20
+
 // Rules are a policy, ready to be asked. They never change and are safe for
 // concurrent use.
 type Rules struct {
@@ -67,7 +70,10 @@ func (r *Rules) Protect(p Protected) (*Rules, error) {
 // are accepted.
 func (r *Rules) Find(text string, see func(Finding) bool) {
 	s := r.pool.Get().(*search)
-	defer r.pool.Put(s)
+	defer func() {
+		s.end()
+		r.pool.Put(s)
+	}()
 	s.begin(r, text)
 	s.run()
 	for _, f := range s.findings() {
@@ -101,6 +107,14 @@ type search struct {
 
 func (s *search) begin(r *Rules, text string) {
 	s.Rules, s.text, s.found, s.full = r, text, s.found[:0], false
+}
+
+// end lets go of the text, and of buffers that only a long one needs.
+func (s *search) end() {
+	s.Rules, s.text, s.clean, s.skip = nil, "", "", walk{}
+	if cap(s.squeezed)+16*cap(s.tokens)+8*cap(s.hashes) > keptBuffer {
+		s.squeezed, s.squeezedCased, s.tokens, s.hashes = nil, nil, nil, nil
+	}
 }
 
 func (s *search) run() {
