@@ -77,7 +77,7 @@ var forms = [...]struct {
 	{Shell, "a command that overwrites a disk", []string{"/dev/"}, `\bdd\b[^\n]*\bof=/dev/(?:sd|hd|vd|xvd|nvme|disk|mmcblk)|\bmkfs(?:\.[a-z0-9]+)?\s[^\n]*/dev/|>\s*/dev/(?:sd|hd|vd|nvme)[a-z0-9]`},
 	{
 		Shell, "a command that makes a machine unusable",
-		[]string{":|:", "chmod", "vssadmin", "format c:", "/s", "authorized_keys"},
+		[]string{":|:", "chmod", "vssadmin", "format c:", "/s ", "/s/", "authorized_keys"},
 		`:\(\)\s*\{\s*:\|:\s*&\s*\}\s*;\s*:|\bchmod\s+(?:-\S+\s+)*(?:777|a\+rwx)\s+(?:-\S+\s+)*/(?:\s|$)|\bvssadmin(?:\.exe)?\s+delete\s+shadows|\bformat\s+c:\s*/|\b(?:del|rd|rmdir)\s+(?:/[a-z]\s+)*/s\b[^\n]*\bc:\\(?:\s|\*|$|windows)|>>\s*\S*/?\.ssh/authorized_keys`,
 	},
 
@@ -99,7 +99,7 @@ var forms = [...]struct {
 
 	{Script, "script for browsers", []string{"<script", "< script", "</script", "<iframe", "srcdoc"}, `</?\s?script\b|<iframe\b|\bsrcdoc\s?=`},
 	{Script, "script for browsers", []string{"onload", "onerror", "onclick", "ondblclick", "onmouse", "onkey", "onfocus", "onblur", "ontoggle", "onchange", "onsubmit", "oninput", "onpaste", "ondrag", "onpointer", "onanimation", "ontransition", "onbegin", "onmessage", "onhashchange", "onpageshow", "onwheel", "oncopy", "onscroll"}, `[\s"'/<]on(?:load|error|click|dblclick|mouse[a-z]+|key[a-z]+|focus|blur|toggle|change|submit|input|paste|drag[a-z]*|pointer[a-z]+|animation[a-z]+|transition[a-z]+|begin|message|hashchange|pageshow|wheel|copy|scroll)\s?=\s?(?:["'` + "`" + `]\s?\S|[\w$.]+\s?[(=` + "`" + `])`},
-	{Script, "script for browsers", []string{"script:", "data:text"}, `\b(?:javascript|vbscript):[^\s"'<>]*[(=` + "`" + `]|\bdata:text/html\b`},
+	{Script, "script for browsers", []string{"javascript:", "vbscript:", "data:text"}, `\b(?:javascript|vbscript):[^\s"'<>]*[(=` + "`" + `]|\bdata:text/html\b`},
 	{Script, "script for browsers", []string{"document.", "eval", "fromcharcode"}, `\bdocument\.(?:cookie|write(?:ln)?\s?\()|\beval\s?\(\s?(?:atob|unescape|decodeuri|string\.fromcharcode|window\.|location)|\bstring\.fromcharcode\s?\(\s?\d+\s?,`},
 
 	{Template, "an expression that a template engine would run", []string{"{{"}, `\{\{[^\n}]*(?:__[a-z]+__|\bconfig\b|\bself\.|\brequest\.|\bcycler\b|\blipsum\b|\bjoiner\b|\burl_for\b|\bget_flashed_messages\b|\bconstructor\b|\bsystem\s?\(|\bexec\s?\(|\bpopen\b|\d\s?[*+-]\s?'?\d|\|\s?(?:attr|map|filter|reduce|sort)\b)`},
@@ -128,6 +128,9 @@ func (s *search) unsafe(text []byte) {
 		}
 		// The next one may need the same.
 		from = at + 1
+		if letter(need.text[0]) && at > 0 && wordByte(text[at-1]) {
+			continue // the end of another word
+		}
 		for id, p := range s.code {
 			if at >= s.upTo[id] && needs(p, need.text) {
 				s.upTo[id] = s.line(p, text, at)
