@@ -8,10 +8,13 @@ import (
 	"github.com/custodyhq/custody/security/guard/detector"
 )
 
-// Promised rates of false alarms on workflow traffic.
+// The rates of false alarms that the thresholds are set for, among all harmless
+// texts of a class. They are over the promised ones (0.1 % and 1 %), because the
+// own corpora in the pool are harder than traffic: with them, sources that had no
+// part in the thresholds realise less than was promised.
 const (
-	blockRate  = 0.001
-	reviewRate = 0.01
+	blockRate  = 0.0014
+	reviewRate = 0.012
 )
 
 // ownShare is what a harmless text of the own corpora counts beside others: it
