@@ -129,32 +129,33 @@ func (s *search) canaries(text, cased []byte, first bool) {
 			}
 		}
 	}
-	for i := range s.guarded.needles {
-		if n := &s.guarded.needles[i]; first || n.name == "plain" {
-			s.needle(n, text)
-		}
+	s.needles(s.guarded.folded, text, s.squeezed, first)
+	if first {
+		s.needles(s.guarded.cased, text, s.squeezedCased, first)
 	}
 }
 
-// needle looks for one form of a canary.
-func (s *search) needle(n *needle, text []byte) {
-	hay := s.squeezed
-	if n.cased {
-		hay = s.squeezedCased
-	}
+// needles looks for the forms of canaries in the letters and digits of a text.
+func (s *search) needles(forms *sieve, text, hay []byte, first bool) {
 	at, letters := 0, 0 // letters and digits of the text before at
 	for from := 0; !s.full; {
-		k := bytes.Index(hay[from:], n.text)
+		k, c := forms.next(hay, from)
 		if k < 0 {
 			return
 		}
-		lo := past(text, at, from+k-letters)
-		from += k + len(n.text)
+		n := s.guarded.needles[c.id]
+		if !first && n.name != "plain" {
+			from = k + 1
+			continue
+		}
+		lo := past(text, at, k-letters)
 		hi := past(text, lo, len(n.text)-1) + 1
+		from = k + len(n.text)
 		at, letters = hi, from
+		before := len(s.found)
 		s.inReading(LeakCanary, lo, hi, whyCanary, noPassage)
-		if n.name != "plain" && len(s.found) > 0 {
-			s.found[len(s.found)-1].Read = n.name
+		if n.name != "plain" && len(s.found) > before {
+			s.found[before].Read = n.name
 		}
 	}
 }

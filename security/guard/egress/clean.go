@@ -30,7 +30,7 @@ func (s *search) tidy() {
 	var b strings.Builder
 	from := 0
 	for _, f := range s.found {
-		if f.Start < from || f.Family() != "text" { // the link of a control sequence, a bound
+		if f.Start < from || f.Family() != "text" || f.Replacement != "" { // a link, a bound, a byte that stays as a character
 			continue
 		}
 		b.WriteString(s.text[from:f.Start])

@@ -19,11 +19,6 @@ var listed = Policy{
 	Images: []string{"img.example"},
 }
 
-func with(p Policy, change func(*Policy)) Policy {
-	change(&p)
-	return p
-}
-
 // found are the names of the rules that find something.
 func found(t testing.TB, p Policy, text string) []string {
 	t.Helper()

@@ -33,6 +33,10 @@ func FuzzFind(f *testing.F) {
 		}
 	}
 	r := everything(f)
+	places, err := New(Policy{Links: []string{"good.example"}})
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 4096 {
 			return
@@ -56,6 +60,13 @@ func FuzzFind(f *testing.F) {
 				t.Fatalf("%q: not the same findings twice", text)
 			}
 			n++
+			return true
+		})
+		left := redacted(places, text)
+		places.Find(left, func(f Finding) bool {
+			if f.Rule == HTMLScript || f.Rule == LinkScheme || f.Family() == "image" {
+				t.Fatalf("%q is %q after redaction, and %s finds something at %d:%d", text, left, f.Rule, f.Start, f.End)
+			}
 			return true
 		})
 	})

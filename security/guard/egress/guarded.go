@@ -1,8 +1,6 @@
 package egress
 
-import (
-	"fmt"
-)
+import "fmt"
 
 const (
 	promptWords = 6  // words of a shingle of a prompt
@@ -21,6 +19,8 @@ const (
 // guarded is what must not appear, prepared.
 type guarded struct {
 	needles []needle
+	folded  *sieve // of the needles by their number
+	cased   *sieve
 	prompts []prompt
 	sources []string         // names
 	copied  map[uint64]int32 // shingles of the inputs, and which one
@@ -40,13 +40,20 @@ func guard(p Protected) (*guarded, error) {
 	if len(p.Canaries) == 0 && len(p.Prompts) == 0 && len(p.Confidential) == 0 {
 		return nil, nil
 	}
-	g := &guarded{}
+	g := &guarded{folded: newSieve(), cased: newSieve()}
 	for i, c := range p.Canaries {
 		n, err := needles(c)
 		if err != nil {
 			return nil, fmt.Errorf("canary %d: %w", i+1, err)
 		}
-		g.needles = append(g.needles, n...)
+		for _, n := range n {
+			if n.cased {
+				g.cased.add(string(n.text), len(g.needles))
+			} else {
+				g.folded.add(string(n.text), len(g.needles))
+			}
+			g.needles = append(g.needles, n)
+		}
 	}
 	for _, text := range p.Prompts {
 		g.prompt(text)

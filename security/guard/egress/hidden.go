@@ -43,7 +43,7 @@ func (s *search) hidden() {
 			if i >= line.end {
 				line = readLine(t, i)
 			}
-			if line.bad(r) {
+			if line.wrong {
 				s.drop(TextBidi, i, i+n, "The output contains marks that show text in another order than it has.", "")
 			}
 		case unseen(r):
@@ -154,51 +154,43 @@ func bidi(r rune) bool { return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <
 
 // directions are the bidirectional marks of one line.
 type directions struct {
-	end      int
-	rtl      bool // something is written from right to left
-	balanced bool
+	end   int
+	wrong bool // they turn text round that is not written that way
 }
 
-// readLine looks at the line from i on, where its first mark stands. What stands
-// before can only be text.
+// readLine looks at the line in which i stands. Overrides are always wrong, and
+// so is what does not end in its line, or turns to the left where nothing is
+// written from right to left. Isolates and embeddings from left to right, which
+// programs put around what they fill in, change nothing. Where one mark is wrong,
+// all of the line are: the others may be its other half.
 func readLine(t string, i int) directions {
-	d := directions{end: len(t), balanced: true}
-	begin := strings.LastIndexByte(t[:i], '\n') + 1
+	d := directions{end: len(t)}
 	if n := strings.IndexByte(t[i:], '\n'); n >= 0 {
 		d.end = i + n
 	}
-	embedded, isolated := 0, 0
-	for _, r := range t[begin:d.end] {
+	embedded, isolated, turned, leftward := 0, 0, false, false
+	for _, r := range t[strings.LastIndexByte(t[:i], '\n')+1 : d.end] {
 		switch {
 		case r < 0x590:
-		case r == 0x202A || r == 0x202B || r == 0x202D || r == 0x202E:
+		case r == 0x202D || r == 0x202E:
+			d.wrong = true
+		case r == 0x202A || r == 0x202B:
 			embedded++
+			turned = turned || r == 0x202B
 		case r == 0x202C:
 			embedded--
 		case r >= 0x2066 && r <= 0x2068:
 			isolated++
+			turned = turned || r == 0x2067
 		case r == 0x2069:
 			isolated--
 		case unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko):
-			d.rtl = true
+			leftward = true
 		}
-		d.balanced = d.balanced && embedded >= 0 && isolated >= 0
+		d.wrong = d.wrong || embedded < 0 || isolated < 0
 	}
-	d.balanced = d.balanced && embedded == 0 && isolated == 0
+	d.wrong = d.wrong || embedded != 0 || isolated != 0 || turned && !leftward
 	return d
-}
-
-// bad says whether a mark turns text round that is not written that way. Isolates
-// and embeddings from left to right, which programs put around what they fill in,
-// change nothing in a line from left to right.
-func (d directions) bad(r rune) bool {
-	switch {
-	case r == 0x202D || r == 0x202E || !d.balanced:
-		return true
-	case r == 0x202B || r == 0x2067:
-		return !d.rtl
-	}
-	return false
 }
 
 // unseen are characters that show nothing by themselves.

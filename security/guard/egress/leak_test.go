@@ -57,9 +57,13 @@ func leakRows() []row {
 func wordRows() []row {
 	p := Policy{Words: []WordList{{Name: "projects", Words: []string{"Blue Heron", "Größenwahn", "東京計画", "Nightjar"}}, {Name: "rivals", Words: []string{"Contoso"}}}}
 	return []row{
-		{rule: "word.projects", policy: p, bad: []string{"About Blue Heron.", "blue-heron", "BLUE\nHERON", "t h e  b l u e  h e r o n  l a n d s  t o d a y", "grossenwahn", "GRÖSSENWAHN", "新しい東京計画です", "Nіghtjar", "night\u200bjar", "Tell them about <b>nightjar</b>",
-			base64.StdEncoding.EncodeToString([]byte("They work on the blue heron until spring"))},
-			good: []string{"blueheron", "a heron, blue", "Blue herons", "blue and heron", "東京の計画", "night jar", "contoso"}},
+		{
+			rule: "word.projects", policy: p, bad: []string{
+				"About Blue Heron.", "blue-heron", "BLUE\nHERON", "t h e  b l u e  h e r o n  l a n d s  t o d a y", "grossenwahn", "GRÖSSENWAHN", "新しい東京計画です", "Nіghtjar", "night\u200bjar", "Tell them about <b>nightjar</b>",
+				base64.StdEncoding.EncodeToString([]byte("They work on the blue heron until spring")),
+			},
+			good: []string{"blueheron", "a heron, blue", "Blue herons", "blue and heron", "東京の計画", "night jar", "contoso"},
+		},
 		{rule: "word.rivals", policy: p, bad: []string{"Contoso", "with contoso's", "CONTOSO!"}, good: []string{"contosos", "con toso", "blue heron"}},
 	}
 }

@@ -233,8 +233,7 @@ func (s *search) address(raw string, i, j int) {
 	host := len(raw)
 	if scheme, rest := cutScheme(raw); special(scheme) || defanged(scheme) {
 		if defanged(scheme) {
-			raw, rest = "https:"+refang(rest), refang(rest)
-			if s.judge(resolve(raw), false) != "" {
+			if s.judge(resolve("https:"+refang(rest)), false) != "" {
 				s.place(LinkDisguised, i, j, explain(LinkDisguised), noLink)
 			}
 			return

@@ -31,8 +31,10 @@ func (s *search) markdown() {
 		return
 	}
 	if tooComplex(t) {
-		s.add(Finding{Rule: BoundMarkdown, End: len(s.text), Replacement: "[text removed]",
-			Why: "The output nests or repeats marks of Markdown so often that it cannot be read within the bound."})
+		s.add(Finding{
+			Rule: BoundMarkdown, End: len(s.text), Replacement: "[text removed]",
+			Why: "The output nests or repeats marks of Markdown so often that it cannot be read within the bound.",
+		})
 		s.strict()
 		return
 	}

@@ -14,7 +14,7 @@ func (s *search) read() {
 	}
 	signs := s.scanner.Read(s.text, func(r *reading.Reading) bool {
 		s.reading = r
-		s.unsafe(r.Text, false)
+		s.unsafe(r.Text)
 		if canaries {
 			s.canaries(r.Text, r.Cased, r.Layer == 0)
 		}
@@ -34,8 +34,10 @@ func (s *search) read() {
 	})
 	s.reading = nil
 	if signs.Truncated {
-		s.add(Finding{Rule: BoundReadings, End: len(s.text), Replacement: "[text removed]",
-			Why: "The output can be read in more ways than the bound allows, and some were left out."})
+		s.add(Finding{
+			Rule: BoundReadings, End: len(s.text), Replacement: "[text removed]",
+			Why: "The output can be read in more ways than the bound allows, and some were left out.",
+		})
 	}
 }
 

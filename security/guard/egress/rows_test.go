@@ -100,37 +100,57 @@ func imageRows() []row {
 		}, good: []string{
 			"![x](https://img.example/a.png)", "![x](a.png)", "<img src=\"https://img.example/a.png\">", "![x][1]\n\n[1]: https://img.example/a.png\n", "wow![1]", "see https://good.example/a.png", "`![x](https://evil.example/a.png)`",
 		}},
-		{rule: ImageScheme, policy: listed, bad: []string{"![x](data:image/png;base64,iVBORw0KGgo=)", "![x](javascript:alert(1))", "<img src=data:image/svg+xml,x>", "![x](file:///etc/passwd)", "![x](cid:1)"},
-			good: []string{"![x](https://img.example/data:x)", "![x](img/a.png)", "![data:](a.png)"}},
-		{rule: ImageDisguised, policy: listed, bad: []string{"![x](https://img.example@evil.example/)", `![x](/\evil.example/a)`, "![x](https:evil.example)", "<img src='ht\ntps://img.example/'>", "![x](https://img.example%2eevil.example/)"},
-			good: []string{"![x](https://img.example/@a)", "![x](https://IMG.example/a)", "![x](/a/b.png)"}},
-		{rule: ImageData, policy: listed, bad: []string{"![x](https://img.example/a.png?d=" + strings.Repeat("dear+", 50) + ")", "![x](https://img.example/" + strings.Repeat("ab12", 12) + ")", "<img src=\"https://img.example/?" + strings.Repeat("Ab1", 20) + "\">"},
-			good: []string{"![x](https://img.example/a.png?w=300&h=200)", "![x](https://img.example/2024/06/summer-party-in-the-garden.jpg)", "<img src=\"https://img.example/a.png\">"}},
+		{
+			rule: ImageScheme, policy: listed, bad: []string{"![x](data:image/png;base64,iVBORw0KGgo=)", "![x](javascript:alert(1))", "<img src=data:image/svg+xml,x>", "![x](file:///etc/passwd)", "![x](cid:1)"},
+			good: []string{"![x](https://img.example/data:x)", "![x](img/a.png)", "![data:](a.png)"},
+		},
+		{
+			rule: ImageDisguised, policy: listed, bad: []string{"![x](https://img.example@evil.example/)", `![x](/\evil.example/a)`, "![x](https:evil.example)", "<img src='ht\ntps://img.example/'>", "![x](https://img.example%2eevil.example/)"},
+			good: []string{"![x](https://img.example/@a)", "![x](https://IMG.example/a)", "![x](/a/b.png)"},
+		},
+		{
+			rule: ImageData, policy: listed, bad: []string{"![x](https://img.example/a.png?d=" + strings.Repeat("dear+", 50) + ")", "![x](https://img.example/" + strings.Repeat("ab12", 12) + ")", "<img src=\"https://img.example/?" + strings.Repeat("Ab1", 20) + "\">"},
+			good: []string{"![x](https://img.example/a.png?w=300&h=200)", "![x](https://img.example/2024/06/summer-party-in-the-garden.jpg)", "<img src=\"https://img.example/a.png\">"},
+		},
 	}
 }
 
 func htmlRows() []row {
 	formatted := Policy{HTML: true, Links: []string{"good.example"}, Images: []string{"img.example"}}
 	return []row{
-		{rule: HTMLRaw, bad: []string{"a <b>bold</b> word", "<br/>", "x <a href=#>y</a>", "<div\nclass=x>", "</p>", "<x-y a=b>", "a <b\ttitle='>'>", "<h1", "<foo bar=baz>", "<a href='x", "**<u>x</u>**"},
-			good: []string{"a < b and c > d", "List<String> and Map<K, V>", "if x <y and z> w", "`<b>`", "```html\n<b>x</b>\n```\n", "<your name here>", "I <3 you </3", "a <- b <= c", "&lt;b&gt;", "<https://good.example>", "<ann@northwind.com>"}},
-		{rule: HTMLRaw, policy: formatted, bad: []string{"<b class=x>", "<p style='color:red'>", "<nav>", "<p id=a>", "<a href=# target=_blank>"},
-			good: []string{"<b>x</b><br>", "<a href=\"https://good.example/x\" title=y>z</a>", "<img src=https://img.example/a alt='b' width=3>", "<table><tr><td colspan=2>x</td></tr></table>"}},
-		{rule: HTMLScript, policy: formatted, bad: []string{"<script>alert(1)</script>", "<SCRIPT SRC=//evil.example>", "<img src=x onerror=alert(1)>", "<img/src=\"x\"/onerror=alert(1)>", "<svg/onload=alert(1)>", "<iframe src=a>", "<p style=\"background:url(//evil.example)\">",
-			"<meta http-equiv=refresh content='0;url=//evil.example'>", "<base href=//evil.example>", "<form action=x>", "<math><x>", "<a href=javascript:alert(1)>x</a>", "<a href=\"java\nscript:alert(1)\">", "<a href=&#106;avascript:alert(1)>",
-			"<scr\u200bipt>alert(1)</script>", "<x onclick=alert(1)>", "<style>@import 'x'</style>", "<link rel=stylesheet href=x>", "<object data=x>", "```\n<script>alert(1)</script>\n", "    <script>alert(1)</script>", "<b <script>alert(1)</script>", "<input autofocus onfocus=a>"},
-			good: []string{"<b>script</b>", "```html\n<script>alert(1)</script>\n```\n", "onclick=alert(1)", "`<script>`", "<p title='onerror=x'>"}},
-		{rule: HTMLComment, bad: []string{"a <!-- hidden --> b", "<!-- open", "<!DOCTYPE html>", "<?php echo 1 ?>", "<![CDATA[x]]>", "<!-->x"},
-			good: []string{"a <- b --> c", "`<!-- x -->`", "<= !--", "wow!-->"}},
+		{
+			rule: HTMLRaw, bad: []string{"a <b>bold</b> word", "<br/>", "x <a href=#>y</a>", "<div\nclass=x>", "</p>", "<x-y a=b>", "a <b\ttitle='>'>", "<h1", "<foo bar=baz>", "<a href='x", "**<u>x</u>**"},
+			good: []string{"a < b and c > d", "List<String> and Map<K, V>", "if x <y and z> w", "`<b>`", "```html\n<b>x</b>\n```\n", "<your name here>", "I <3 you </3", "a <- b <= c", "&lt;b&gt;", "<https://good.example>", "<ann@northwind.com>"},
+		},
+		{
+			rule: HTMLRaw, policy: formatted, bad: []string{"<b class=x>", "<p style='color:red'>", "<nav>", "<p id=a>", "<a href=# target=_blank>"},
+			good: []string{"<b>x</b><br>", "<a href=\"https://good.example/x\" title=y>z</a>", "<img src=https://img.example/a alt='b' width=3>", "<table><tr><td colspan=2>x</td></tr></table>"},
+		},
+		{
+			rule: HTMLScript, policy: formatted, bad: []string{
+				"<script>alert(1)</script>", "<SCRIPT SRC=//evil.example>", "<img src=x onerror=alert(1)>", "<img/src=\"x\"/onerror=alert(1)>", "<svg/onload=alert(1)>", "<iframe src=a>", "<p style=\"background:url(//evil.example)\">",
+				"<meta http-equiv=refresh content='0;url=//evil.example'>", "<base href=//evil.example>", "<form action=x>", "<math><x>", "<a href=javascript:alert(1)>x</a>", "<a href=\"java\nscript:alert(1)\">", "<a href=&#106;avascript:alert(1)>",
+				"<scr\u200bipt>alert(1)</script>", "<x onclick=alert(1)>", "<style>@import 'x'</style>", "<link rel=stylesheet href=x>", "<object data=x>", "```\n<script>alert(1)</script>\n", "    <script>alert(1)</script>", "<b <script>alert(1)</script>", "<input autofocus onfocus=a>",
+			},
+			good: []string{"<b>script</b>", "```html\n<script>alert(1)</script>\n```\n", "onclick=alert(1)", "`<script>`", "<p title='onerror=x'>"},
+		},
+		{
+			rule: HTMLComment, bad: []string{"a <!-- hidden --> b", "<!-- open", "<!DOCTYPE html>", "<?php echo 1 ?>", "<![CDATA[x]]>", "<!-->x"},
+			good: []string{"a <- b --> c", "`<!-- x -->`", "<= !--", "wow!-->"},
+		},
 	}
 }
 
 func textRows() []row {
 	return []row{
-		{rule: TextHidden, bad: []string{"pass\u200bword", "a\u200b\u200cb c", "tag \U000E0048\U000E0049 x", "\U0001F3F4\U000E0075\U000E0073\U000E0063\U000E0061\U000E007F", "a\u2063b", "x\ufe01\ufe02", "a\ufe0fb", "\u3164x\u3164\u3164", "a\u2060b", "end\u200b\u200b"},
-			good: []string{"👩\u200d👩\u200d👧 family, ❤\ufe0f heart, ❤\ufe0f\u200d🔥", "می\u200cخواهم", "क्\u200dष", "Donau\u00addampf\u00adschiff", "\ufeffBOM first", "\U0001F3F4\U000E0067\U000E0062\U000E0073\U000E0063\U000E0074\U000E007F", "1\ufe0f\u20e3 one", "שלום\u200f, world", "ไทย\u200bไทย", "葛\U000E0100"}},
-		{rule: TextBidi, bad: []string{"user\u202egnp.exe", "if \u2067admin\u2069 {", "open \u2066 end", "a\u202bb\u202c", "x \u202c y"},
-			good: []string{"Hello \u2068Ann\u2069!", "\u202bשלום\u202c", "مرحبا \u2067عالم\u2069", "\u202aabc\u202c"}},
+		{
+			rule: TextHidden, bad: []string{"pass\u200bword", "a\u200b\u200cb c", "tag \U000E0048\U000E0049 x", "\U0001F3F4\U000E0075\U000E0073\U000E0063\U000E0061\U000E007F", "a\u2063b", "x\ufe01\ufe02", "a\ufe0fb", "\u3164x\u3164\u3164", "a\u2060b", "end\u200b\u200b"},
+			good: []string{"👩\u200d👩\u200d👧 family, ❤\ufe0f heart, ❤\ufe0f\u200d🔥", "می\u200cخواهم", "क्\u200dष", "Donau\u00addampf\u00adschiff", "\ufeffBOM first", "\U0001F3F4\U000E0067\U000E0062\U000E0073\U000E0063\U000E0074\U000E007F", "1\ufe0f\u20e3 one", "שלום\u200f, world", "ไทย\u200bไทย", "葛\U000E0100"},
+		},
+		{
+			rule: TextBidi, bad: []string{"user\u202egnp.exe", "if \u2067admin\u2069 {", "open \u2066 end", "a\u202bb\u202c", "x \u202c y"},
+			good: []string{"Hello \u2068Ann\u2069!", "\u202bשלום\u202c", "مرحبا \u2067عالم\u2069", "\u202aabc\u202c"},
+		},
 		{rule: TextControl, bad: []string{"a\x00b", "a\x08\x08b", "x\x7f", "a\u0085b", "a\xffb"}, good: []string{"a\tb\r\nc", "é ü 中", "\uFFFD"}},
 		{rule: TextANSI, bad: []string{"\x1b[31mred\x1b[0m", "\x1b]8;;https://evil.example\x1b\\x\x1b]8;;\x1b\\", "\u009b31m", "\x1bc", "\x1b]0;title\x07", "\x1b"}, good: []string{"[31m", "^[[0m", "\\x1b[31m"}},
 		{rule: LinkHost, bad: []string{"\x1b]8;;https://evil.example\x1b\\x\x1b]8;;\x1b\\", "https://ev\u200bil.example/", "www.northwind.com"}, good: []string{"x", "\x1b[31mred\x1b[0m", "a\u200bb"}},

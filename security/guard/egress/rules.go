@@ -13,6 +13,9 @@ import (
 // BoundFindings, so that nothing that was not looked at passes.
 const maxFindings = 2048
 
+// keptBuffer is how many bytes of buffers are kept for the next text.
+const keptBuffer = 4 << 20
+
 // Rules are a policy, ready to be asked. They never change and are safe for
 // concurrent use.
 type Rules struct {
@@ -22,6 +25,7 @@ type Rules struct {
 	images  allowed
 	words   *phrases
 	code    []*pattern
+	needs   *sieve
 	guarded *guarded
 	pool    *sync.Pool // of *search
 }
@@ -45,7 +49,7 @@ func New(p Policy) (*Rules, error) {
 	if r.words, err = lists(p.Words); err != nil {
 		return nil, fmt.Errorf("egress policy: words: %w", err)
 	}
-	r.code = patterns(p.Code)
+	r.code, r.needs = patterns(p.Code)
 	return r.Protect(p.Protected)
 }
 
@@ -66,7 +70,10 @@ func (r *Rules) Protect(p Protected) (*Rules, error) {
 // are accepted.
 func (r *Rules) Find(text string, see func(Finding) bool) {
 	s := r.pool.Get().(*search)
-	defer r.pool.Put(s)
+	defer func() {
+		s.end()
+		r.pool.Put(s)
+	}()
 	s.begin(r, text)
 	s.run()
 	for _, f := range s.findings() {
@@ -93,12 +100,21 @@ type search struct {
 	reading                 *reading.Reading // that is looked at
 	tokens                  []token
 	hashes                  []uint64
+	upTo                    []int // how far each pattern has read
 	squeezed, squeezedCased []byte
 	full                    bool // the bound on findings was reached
 }
 
 func (s *search) begin(r *Rules, text string) {
 	s.Rules, s.text, s.found, s.full = r, text, s.found[:0], false
+}
+
+// end lets go of the text, and of buffers that only a long one needs.
+func (s *search) end() {
+	s.Rules, s.text, s.clean, s.skip = nil, "", "", walk{}
+	if cap(s.squeezed)+16*cap(s.tokens)+8*cap(s.hashes) > keptBuffer {
+		s.squeezed, s.squeezedCased, s.tokens, s.hashes = nil, nil, nil, nil
+	}
 }
 
 func (s *search) run() {
@@ -110,8 +126,10 @@ func (s *search) run() {
 		s.skip = walkOf(s.done)
 		s.addresses()
 	}
-	if len(s.code) > 0 {
-		s.unsafe([]byte(s.clean), true)
+	for _, p := range s.code {
+		if p.raw {
+			s.cells(p)
+		}
 	}
 	s.read()
 }
@@ -142,8 +160,10 @@ func (s *search) add(f Finding) {
 	if len(s.found) >= maxFindings {
 		if !s.full {
 			s.full = true
-			s.found = append(s.found, Finding{Rule: BoundFindings, End: len(s.text), Replacement: "[text removed]", Read: "plain",
-				Why: "The output breaks rules in more places than the bound allows."})
+			s.found = append(s.found, Finding{
+				Rule: BoundFindings, End: len(s.text), Replacement: "[text removed]", Read: "plain",
+				Why: "The output breaks rules in more places than the bound allows.",
+			})
 		}
 		return
 	}
