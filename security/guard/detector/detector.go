@@ -91,6 +91,7 @@ type scan struct {
 
 	text      string
 	threshold Threshold
+	plain     bool // a plain order was found
 	sums      []sum
 	rows      []uint16
 	best      float32
@@ -115,7 +116,7 @@ func newScan(d *Detector) *scan {
 
 func (s *scan) run(text string, ch Channel) Result {
 	s.text, s.threshold = text, s.detector.Threshold(ch, len(text))
-	s.best = float32(math.Inf(-1))
+	s.best, s.plain = float32(math.Inf(-1)), false
 	s.result = Result{Reading: "plain", Version: s.detector.version}
 	s.result.Signs = s.scanner.Read(text, s.see)
 	s.signs()
@@ -126,6 +127,9 @@ func (s *scan) run(text string, ch Channel) Result {
 		out.Points = float64(s.best)
 		out.Score = s.threshold.score(s.best)
 		out.Level = max(out.Level, s.threshold.level(s.best))
+	}
+	if s.plain {
+		out.Score = max(out.Score, plainScore)
 	}
 	return out
 }
@@ -153,6 +157,11 @@ func (s *scan) reading(r *reading.Reading) bool {
 	s.extractor.Open(r.Text, s.upper)
 	for s.extractor.Next() {
 		s.segment(r)
+		if lo, hi, ok := s.extractor.Certain(); ok {
+			lo, hi = r.Span(lo, hi)
+			s.hit(PlainOrder, Block, r.Name, lo, hi)
+			s.plain = true
+		}
 	}
 	if s.bestLo >= 0 {
 		s.result.Reading = r.Name

@@ -22,6 +22,7 @@ type Pattern struct {
 	before  concepts // or within three words before
 	after   concepts // or within three words after
 	across  bool     // may go over the end of a sentence
+	certain bool     // stops a text by itself
 	within  int      // more than 0: in any order within so many words
 }
 
@@ -187,8 +188,12 @@ func parseSlot(f string, ids map[string]uint8) (s slot, err error) {
 // harmless there.
 func (p *Pattern) parseUnless(f string, ids map[string]uint8) error {
 	where, names, _ := strings.Cut(f, "=")
-	if where == "across" {
+	switch where {
+	case "across":
 		p.across = true
+		return nil
+	case "certain":
+		p.certain = true
 		return nil
 	}
 	set, ok := map[string]*concepts{"between": &p.between, "before": &p.before, "after": &p.after}[where]
@@ -392,6 +397,17 @@ func (e *Extractor) spoken(m match) bool {
 		return true
 	}
 	return e.any(&e.cutter.lexicon.speak, int(m.first)-8, int(m.first), int(m.first))
+}
+
+// Certain finds the first pattern of the segment that stops a text by itself, and
+// where in the reading it stands.
+func (e *Extractor) Certain() (lo, hi int, ok bool) {
+	for _, m := range e.found {
+		if e.cutter.lexicon.Patterns[m.pattern].certain && !e.spoken(m) {
+			return e.base + int(e.cutter.tokens[m.first].lo), e.base + int(e.cutter.tokens[m.last].hi), true
+		}
+	}
+	return 0, 0, false
 }
 
 // weightOf is the row of the table of weights that a match stands for.

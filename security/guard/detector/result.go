@@ -67,7 +67,7 @@ type Result struct {
 	// Score is from 0 to 1 and means the same on every channel and at every
 	// length: 0.5 is the threshold for a review, 0.9 the one for a block, so equal
 	// scores promise equal rates of false alarms. Hard signs raise the level, not
-	// the score.
+	// the score, but for a plain order, with which it is at least 0.95.
 	Score float64
 	// Points is the sum that Score was made from: what Explain takes apart.
 	Points float64

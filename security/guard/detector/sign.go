@@ -14,9 +14,10 @@ const (
 	Invisible         // many invisible characters: text hidden between letters
 	Exfiltration      // an image or link whose address is to be filled in with data
 	Unread            // too much work: a part of the text was not read
+	PlainOrder        // a row of concepts that nothing harmless is worded like
 )
 
-var signNames = [...]string{"", "control marks of a chat format", "a message in invisible tag characters", "text hidden by invisible characters", "an address to be filled in with data", "too many layers or pieces to read them all"}
+var signNames = [...]string{"", "control marks of a chat format", "a message in invisible tag characters", "text hidden by invisible characters", "an address to be filled in with data", "too many layers or pieces to read them all", "a plain order to a model to leave its rules"}
 
 // String says in words what was found.
 func (s Sign) String() string {
@@ -25,6 +26,9 @@ func (s Sign) String() string {
 	}
 	return ""
 }
+
+// plainScore is the least score of a text with a PlainOrder.
+const plainScore = 0.95
 
 const (
 	tagMessage     = 8  // tag characters that make a message

@@ -31,8 +31,14 @@ func (m *Model) scoreSample(s *sample) float64 {
 	for i := range s.windows {
 		best = max(best, m.score(&s.windows[i]))
 	}
+	if s.certain {
+		best = max(best, certain)
+	}
 	return float64(best - detector.Length(len(s.text.Text)))
 }
+
+// certain is over all thresholds.
+const certain = 4
 
 // outOfFold scores every sample by the model that did not see its source.
 func outOfFold(lexicon *detector.Lexicon, set Settings, all []sample, texts []*Text) []float64 {

@@ -24,6 +24,7 @@ type window struct {
 type sample struct {
 	text    *Text
 	windows []window
+	certain bool // a pattern in it stops a text by itself
 }
 
 // samples extracts the features of all texts.
@@ -69,6 +70,9 @@ func (m *maker) sample(t *Text) sample {
 				a, b := r.Span(from, to)
 				return inside(a, b, lo, hi)
 			}, decoded)
+			if _, _, ok := m.extractor.Certain(); ok {
+				s.certain = true
+			}
 		}
 		return true
 	})
