@@ -68,12 +68,35 @@ func parse(path string, r io.Reader) ([]*Text, error) {
 		if err := t.validate(); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
 		}
+		t.Text = unreserved(t.Text)
 		out = append(out, t)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return out, nil
+}
+
+// unreserved gives hosts of the name that is reserved for examples (RFC 2606)
+// another one, as long: those who write attacks for training use it, and it
+// would speak against every text that shows how something works.
+func unreserved(text string) string {
+	const name = "example"
+	b := []byte(text)
+	for at := 0; ; {
+		i := strings.Index(text[at:], name)
+		if i < 0 {
+			return string(b)
+		}
+		lo := at + i
+		at = lo + len(name)
+		if lo > 0 && text[lo-1] == '.' || at < len(text) && text[at] == '.' && at+1 < len(text) && text[at+1] > ' ' {
+			r := random(text[:lo], len(text))
+			for k := lo; k < at; k++ {
+				b[k] = "bcdfglmnprstvaeiou"[r.IntN(18)]
+			}
+		}
+	}
 }
 
 func (t *Text) validate() error {
