@@ -121,7 +121,7 @@ func TestAnInstructionInsideAContractIsFoundAtItsPlace(t *testing.T) {
 	if level == "pass" {
 		t.Fatal("the contract passed")
 	}
-	if f := found[0]; f.Start > place || f.End < place || f.End-f.Start > 600 || f.Path != "/input/text" || len(f.Evidence) == 0 {
+	if f := found[0]; f.Start > place || f.End < place || f.End-f.Start > 600 || f.Path != "/input/text" || f.Action != security.Block {
 		t.Errorf("found %+v, want the place at %d", f, place)
 	}
 	end := strings.Index(contract, "Sub-processors")
