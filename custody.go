@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -109,6 +110,7 @@ func (c *Custody) assemble(ctx context.Context) error {
 	pipeline, err := steps.New(steps.Config{
 		Guard: g, Runners: c.watch.Runners(c.set.Runners()), Judge: c.watch.Judge(c.set.Judge(), c.cfg.Judge),
 		JudgeTimeout: c.cfg.JudgeBudget.Timeout, JudgeCalls: c.cfg.JudgeBudget.Calls,
+		Canary: c.canary,
 	})
 	if err != nil {
 		return err
@@ -137,6 +139,14 @@ func (c *Custody) assemble(ctx context.Context) error {
 		Ready: c.ready, Log: c.cfg.Log, Limits: c.limits(),
 	})
 	return err
+}
+
+// canary is the mark in the prompt of the call with this key. It comes from the
+// key directory, so a process that takes a run over after a crash asks with the
+// same one: under one idempotency key goes one question.
+func (c *Custody) canary(key string) string {
+	_, mark, _ := strings.Cut(c.keys.Vault.Fingerprint("", "canary\n"+key), ":")
+	return mark
 }
 
 // limits are the configuration's, in the API's words.
