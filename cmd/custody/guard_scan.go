@@ -114,7 +114,7 @@ func scanLines(d *detector.Detector, in io.Reader, out io.Writer) (badLines, err
 	})
 	bad, err := writeBatches(out, turn)
 	close(quit)
-	for range turn { //nolint:revive // the reader may wait to hand over a batch
+	for range turn { // the reader may wait to hand over a batch
 	}
 	wg.Wait()
 	if unreadable != nil && err == nil {
