@@ -78,7 +78,7 @@ func place(h detector.Hit, windows []detector.Window) sight {
 		review: h.Level < detector.Block, score: int(h.Score * 1000),
 	}
 	if h.Sign != detector.NoSign {
-		n.rule, n.why = "injection."+slug(h.Sign.String()), "The text carries "+h.Sign.String()+"."
+		n.rule, n.why = "injection."+signRule(h.Sign), "The text carries "+h.Sign.String()+"."
 		return n
 	}
 	i := slices.IndexFunc(windows, func(w detector.Window) bool {
@@ -88,25 +88,43 @@ func place(h detector.Hit, windows []detector.Window) sight {
 		n.evidence = evidence(windows[i])
 	}
 	n.rule, n.why = "injection.order", "The text gives orders to the model that reads it."
-	if name := heaviest(n.evidence); name != "" {
-		n.rule = "injection." + slug(name)
-		n.why = "The text gives orders to the model that reads it: " + name + "."
+	if len(n.evidence) > 0 {
+		n.why = "The text gives orders to the model that reads it: " + n.evidence[0].Name + "."
+	}
+	if family := pattern(n.evidence); family != "" {
+		n.rule = "injection." + family
 	}
 	return n
 }
 
-// heaviest is the pair of concepts that weighs most; a single one where there is
-// no pair.
-func heaviest(all []security.Evidence) string {
+// signRule is the name of the rule for a hard sign.
+func signRule(s detector.Sign) string {
+	switch s {
+	case detector.ControlMarks:
+		return "control-marks"
+	case detector.TagMessage:
+		return "hidden-tags"
+	case detector.Invisible:
+		return "hidden-characters"
+	case detector.Exfiltration:
+		return "open-address"
+	case detector.Unread:
+		return "unread"
+	case detector.PlainOrder:
+		return "plain-order"
+	}
+	return "sign"
+}
+
+// pattern is the family of the heaviest pattern: override, task, leak, role,
+// address, claim or exfil. Families keep their names when the weights change.
+func pattern(all []security.Evidence) string {
 	for _, e := range all {
-		if strings.Contains(e.Name, "…") {
-			return e.Name
+		if family, _, ok := strings.Cut(e.Name, ": "); ok {
+			return family
 		}
 	}
-	if len(all) == 0 {
-		return ""
-	}
-	return all[0].Name
+	return ""
 }
 
 // evidence is what weighed most for a window, heaviest first. Only what is of
@@ -118,7 +136,7 @@ func evidence(w detector.Window) []security.Evidence {
 	}
 	var out []security.Evidence
 	for _, c := range w.Contributions {
-		if c.Points <= 0 || c.Kind != "concept" && c.Kind != "combination" || strings.Contains(c.What, `"`) {
+		if c.Points <= 0 || c.Kind != "concept" && c.Kind != "combination" && c.Kind != "pattern" || strings.Contains(c.What, `"`) {
 			continue
 		}
 		if len(out) < maxEvidence {
@@ -126,12 +144,4 @@ func evidence(w detector.Window) []security.Evidence {
 		}
 	}
 	return out
-}
-
-// slug makes a part of a rule's name out of words, without what is said about
-// their place.
-func slug(words string) string {
-	words, _, _ = strings.Cut(words, ", ")
-	fields := strings.FieldsFunc(strings.ToLower(words), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
-	return strings.Join(fields[:min(len(fields), 6)], "-")
 }
