@@ -31,7 +31,7 @@ A line that cannot be read is answered by {id, line, error}, the others go on, a
 
 // Bounds of a scan: what is held in memory does not grow with the input.
 const (
-	maxScanLine = 16 << 20 // bytes
+	maxScanLine = 64 << 20 // bytes
 	batchLines  = 64
 	batchBytes  = 256 << 10
 )

@@ -63,7 +63,7 @@ func TestScanSaysWhatItCannotReadAndGoesOn(t *testing.T) {
 	if len(out) != 5 || bad.lines != 4 || bad.first != 1 {
 		t.Fatalf("%d answers, %+v", len(out), bad)
 	}
-	for i, want := range []string{"no JSON", "no object with the member text", "longer than 16 MiB", "no JSON"} {
+	for i, want := range []string{"no JSON", "no object with the member text", "longer than 64 MiB", "no JSON"} {
 		if got, _ := out[i]["error"].(string); !strings.Contains(got, want) || out[i]["line"] != float64(i+1) {
 			t.Errorf("line %d: %v", i+1, out[i])
 		}

@@ -23,6 +23,7 @@ func main() {
 type options struct {
 	dev, corpus, out string
 	eval, sources    bool
+	pairs            string
 	settings         string
 	errors           string
 }
@@ -36,6 +37,7 @@ func parseOptions(args []string, errs io.Writer) (options, error) {
 	f.StringVar(&o.out, "out", "", "where to write the weights")
 	f.BoolVar(&o.eval, "eval", false, "write the table of held-out sources")
 	f.BoolVar(&o.sources, "sources", false, "with -eval: a row for every source")
+	f.StringVar(&o.pairs, "pairs", "security/guard/testdata/pairs.jsonl", "with -eval: attacks and harmless twins, for a table of their own")
 	f.StringVar(&o.settings, "settings", "{}", "fields of the learner's settings to change, as JSON, for experiments")
 	f.StringVar(&o.errors, "errors", "", "with -eval: a file for every text with its score, the highest first; it quotes the texts")
 	if err := f.Parse(args); err != nil {
@@ -74,6 +76,9 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if o.eval {
 		tabulate(texts, scores).write(stdout, o.sources)
 		writePromise(stdout, texts, scores)
+		if err := writePairs(stdout, o.pairs); err != nil {
+			return err
+		}
 	}
 	if o.errors != "" {
 		if err := writeErrors(o.errors, texts, scores); err != nil {
