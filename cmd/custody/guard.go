@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/custodyhq/custody/security/guard/detector"
 )
@@ -37,12 +37,7 @@ func channelNamed(name string) (detector.Channel, error) {
 func reasonsOf(x detector.Explanation) []string {
 	out := []string{}
 	add := func(reason string) {
-		for _, r := range out {
-			if r == reason {
-				return
-			}
-		}
-		if len(out) < maxReasons {
+		if len(out) < maxReasons && !slices.Contains(out, reason) {
 			out = append(out, reason)
 		}
 	}
@@ -51,11 +46,8 @@ func reasonsOf(x detector.Explanation) []string {
 			add(h.Sign.String())
 		}
 	}
-	if len(x.Windows) == 0 {
-		return out
-	}
-	for _, c := range x.Windows[0].Contributions {
-		if c.Points > 0 && c.Kind != "wording" && !strings.Contains(c.What, `"`) {
+	if len(x.Windows) > 0 {
+		for _, c := range x.Windows[0].Telling() {
 			add(c.What)
 		}
 	}

@@ -85,7 +85,7 @@ func place(h detector.Hit, windows []detector.Window) sight {
 		return w.Reading == h.Reading && w.Start < h.End && h.Start < w.End
 	})
 	if i >= 0 {
-		n.evidence = evidence(windows[i])
+		n.evidence = evidence(&windows[i])
 	}
 	n.rule, n.why = "injection.order", "The text gives orders to the model that reads it."
 	if len(n.evidence) > 0 {
@@ -127,21 +127,17 @@ func pattern(all []security.Evidence) string {
 	return ""
 }
 
-// evidence is what weighed most for a window, heaviest first. Only what is of
-// our own lexicon is told; words of the text are content.
-func evidence(w detector.Window) []security.Evidence {
+// evidence is what weighed most for a window, heaviest first. Words of the text
+// are content and not told.
+func evidence(w *detector.Window) []security.Evidence {
 	sum := 0.0
 	for _, c := range w.Contributions {
 		sum += max(c.Points, 0)
 	}
-	var out []security.Evidence
-	for _, c := range w.Contributions {
-		if c.Points <= 0 || c.Kind != "concept" && c.Kind != "combination" && c.Kind != "pattern" || strings.Contains(c.What, `"`) {
-			continue
-		}
-		if len(out) < maxEvidence {
-			out = append(out, security.Evidence{Name: c.What, Weight: int(c.Points / sum * 1000)})
-		}
+	told := w.Telling()
+	out := make([]security.Evidence, min(len(told), maxEvidence))
+	for i := range out {
+		out[i] = security.Evidence{Name: told[i].What, Weight: int(told[i].Points / sum * 1000)}
 	}
 	return out
 }

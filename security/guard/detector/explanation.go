@@ -39,6 +39,22 @@ type Contribution struct {
 	Points float64
 }
 
+// Telling are the contributions that speak against the text and can be told to
+// anybody, the largest first: patterns and concepts of the lexicon, never words
+// of the text.
+func (w *Window) Telling() []Contribution {
+	var out []Contribution
+	for _, c := range w.Contributions {
+		switch c.Kind {
+		case "pattern", "concept", "combination":
+			if c.Points > 0 {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
 // maxWindows bounds Explanation.Windows.
 const maxWindows = 8
 
