@@ -79,21 +79,13 @@ func (c guardExplainCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	d, err := detector.New()
-	if err != nil {
-		return err
-	}
 	g, err := guard.New(guard.Config{})
 	if err != nil {
 		return err
 	}
 	text := string(body)
-	x := explain(d, text, ch)
-	for _, f := range g.Scan("", text) {
-		if f.Kind != "injection" {
-			x.Findings = append(x.Findings, f)
-		}
-	}
+	x := explain(g.Detector(), text, ch)
+	x.Findings = append(x.Findings, g.ScanOutput("", text)...)
 	if s.JSON {
 		return s.terminal.json(x)
 	}

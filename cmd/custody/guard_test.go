@@ -12,7 +12,7 @@ import (
 	"github.com/custodyhq/custody/security/guard/detector"
 )
 
-func scanned10(t *testing.T, in string) (out []map[string]any, bad badLines) {
+func scanAll(t *testing.T, in string) (out []map[string]any, bad badLines) {
 	t.Helper()
 	d, err := detector.New()
 	must(t, err)
@@ -41,7 +41,7 @@ func TestScanAnswersEveryLineInOrder(t *testing.T) {
 			in.WriteString("\n") // a blank line is no text
 		}
 	}
-	out, bad := scanned10(t, in.String())
+	out, bad := scanAll(t, in.String())
 	if len(out) != n || bad.lines != 0 {
 		t.Fatalf("%d answers to %d lines, %d bad", len(out), n, bad.lines)
 	}
@@ -59,7 +59,7 @@ func TestScanAnswersEveryLineInOrder(t *testing.T) {
 func TestScanSaysWhatItCannotReadAndGoesOn(t *testing.T) {
 	t.Parallel()
 	long := `{"id": 3, "text": "` + strings.Repeat("a", maxScanLine) + `"}`
-	out, bad := scanned10(t, strings.Join([]string{`{"text": "ends early`, `{"id": 2}`, long, "\xff\xfe", `{"id": 5, "text": "a\u0000b", "channel": "tool"}`}, "\n"))
+	out, bad := scanAll(t, strings.Join([]string{`{"text": "ends early`, `{"id": 2}`, long, "\xff\xfe", `{"id": 5, "text": "a\u0000b", "channel": "tool"}`}, "\n"))
 	if len(out) != 5 || bad.lines != 4 || bad.first != 1 {
 		t.Fatalf("%d answers, %+v", len(out), bad)
 	}

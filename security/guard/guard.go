@@ -74,6 +74,9 @@ func New(c Config) (*Guard, error) {
 	return g, nil
 }
 
+// Detector is what scores the texts that come in.
+func (g *Guard) Detector() *detector.Detector { return g.detector }
+
 // Scan reads one text as untrusted input and as output, and reports everything
 // that any rule sees, with the action that it has by default. It refuses
 // nothing.
@@ -81,13 +84,17 @@ func (g *Guard) Scan(path, text string) []security.Finding {
 	w := g.walk(security.Block, Rules{}.modes(), Pardon{})
 	w.reader = &inbound{g: g, modes: w.modes, on: channelsOf(security.Document)}
 	w.text(text, path, "")
-	out := w.findings
-	w = g.walk(security.Withhold, (&OutRules{}).modes(false), Pardon{})
+	return append(w.findings, g.ScanOutput(path, text)...)
+}
+
+// ScanOutput reads one text as output only, as Scan does.
+func (g *Guard) ScanOutput(path, text string) []security.Finding {
+	w := g.walk(security.Withhold, (&OutRules{}).modes(false), Pardon{})
 	r, err := g.outbound(&OutRules{}, w.modes)
 	if err != nil {
-		return append(out, unreadable(security.Withhold, path))
+		return []security.Finding{unreadable(security.Withhold, path)}
 	}
 	w.reader = r
 	w.text(text, path, "")
-	return append(out, w.findings...)
+	return w.findings
 }
