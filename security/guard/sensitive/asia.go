@@ -42,7 +42,7 @@ func inGSTIN(f form) bool {
 	const base36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	sum := 0
 	for i, c := range f.c[:14] {
-		x := letterAt(base36, c) * (1 + i%2)
+		x := strings.IndexByte(base36, c) * (1 + i%2)
 		sum += x/36 + x%36
 	}
 	return base36[(36-sum%36)%36] == f.c[14]

@@ -1,7 +1,5 @@
 package sensitive
 
-import "strings"
-
 // luhn is the check of ISO/IEC 7812-1, annex B: every second digit from the right
 // doubled. It finds every single wrong digit.
 func luhn(d []byte) bool { return luhnSum(d)%10 == 0 }
@@ -90,6 +88,3 @@ func date(day, month, year int, leap bool) bool {
 	}
 	return day <= days
 }
-
-// letterAt is the place of c in an alphabet, or -1.
-func letterAt(alphabet string, c byte) int { return strings.IndexByte(alphabet, c) }

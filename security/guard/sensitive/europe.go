@@ -63,8 +63,7 @@ func dePension(f form) bool {
 	}
 	sum := 0
 	for i, w := range "212571212121" {
-		x := d[i] * int(w-'0')
-		sum += x/10 + x%10
+		sum += digitSum(d[i] * int(w-'0'))
 	}
 	return sum%10 == f.at(11) && date(f.number(2, 4), f.number(4, 6), 0, false)
 }
@@ -168,7 +167,7 @@ func itDigit(c byte) int {
 	if isDigit(c) {
 		return int(c - '0')
 	}
-	return letterAt("LMNPQRSTUV", c)
+	return strings.IndexByte("LMNPQRSTUV", c)
 }
 
 // itVAT checks an Italian VAT number, with or without IT before it: Luhn's sum and
@@ -181,7 +180,7 @@ func itVAT(f form) bool {
 		}
 		d = d[2:]
 	}
-	office := int(d[7]-'0')*100 + int(d[8]-'0')*10 + int(d[9]-'0')
+	office := decimal(string(d[7:10]))
 	return luhn(d) && (1 <= office && office <= 121 || office == 888 || office == 999) && string(d[:7]) != "0000000"
 }
 

@@ -21,7 +21,7 @@ func (s *scan) iban(i int) int {
 	want := 0
 	for k := 0; k < len(ibanLengths); k += 4 {
 		if t[i:i+2] == ibanLengths[k:k+2] {
-			want = int(ibanLengths[k+2]-'0')*10 + int(ibanLengths[k+3]-'0')
+			want = decimal(ibanLengths[k+2 : k+4])
 			break
 		}
 	}

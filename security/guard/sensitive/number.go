@@ -104,19 +104,10 @@ func (s *scan) apart(p *pattern, i, end int) bool {
 	t := s.t
 	before := i >= 2 && t[i-1] == ' ' && isDigit(t[i-2])
 	if p.row == kindCard {
-		return !before || i < 5 || !isHexDigits(t[i-5:i-1])
+		return !before || i < 5 || digitsAt(t, i-5) < 4
 	}
 	after := end+1 < len(t) && t[end] == ' ' && isDigit(t[end+1])
 	return !before && !after
-}
-
-func isHexDigits(t string) bool {
-	for i := range len(t) {
-		if !isDigit(t[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // near reports whether a word in the name of the value, before or after the

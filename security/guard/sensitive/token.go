@@ -333,11 +333,11 @@ func (s *scan) vendor(p *prefix, i int) int {
 	if n := j - from; n < p.min || n > p.max || !tokenEnds(t, j) {
 		return 0
 	}
-	strength := Shaped
+	var strength Strength
 	if p.check != nil {
 		strength = p.check(t[i:j])
-	} else if !random(t[from:j]) {
-		strength = 0
+	} else {
+		strength = shaped(t[from:j])
 	}
 	if strength == 0 {
 		return 0

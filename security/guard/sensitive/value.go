@@ -343,7 +343,7 @@ func (s *scan) spoken(i, end int) int {
 			stop++
 		}
 		stop = j + len(strings.TrimRight(t[j:stop], ".!?:"))
-		if v := t[j:stop]; password(v, true) && strings.ContainsAny(v, "0123456789") {
+		if v := t[j:stop]; password(v, true) && hasDigit(v) {
 			return s.report(kindPassword, Context, j, stop)
 		}
 	}
