@@ -35,7 +35,7 @@ func (s *scan) begins(i, n int) bool {
 	return true
 }
 
-// ends reports whether a number that begins at i can end before j: neither a word
+// ends reports whether a number can end before j: neither a word
 // nor more of a number follows.
 func (s *scan) ends(j int) bool {
 	t := s.t

@@ -95,7 +95,7 @@ func foldRune(r rune) int {
 		return '-'
 	case r == 0xA0, 0x2000 <= r && r <= 0x200A, r == 0x202F, r == 0x205F, r == 0x3000, r == 0x1680:
 		return ' '
-	case r == 0x00D7, r < 0x0660:
+	case r < 0x0660:
 		return keep
 	case unicode.Is(unicode.Nd, r):
 		return '0' + digitValue(r)

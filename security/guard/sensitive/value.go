@@ -401,7 +401,7 @@ func password(p string, quoted bool) bool {
 // mask reports whether p stands for something else: a variable of a shell or a
 // template, an address, a row of one sign.
 func mask(p string) bool {
-	if strings.IndexByte("$<{%&/@", p[0]) >= 0 && !strings.ContainsAny(p[1:], "!#?") && !hasDigit(p) {
+	if strings.IndexByte("$%&/@", p[0]) >= 0 && !strings.ContainsAny(p[1:], "!#?") && !hasDigit(p) {
 		return true
 	}
 	return strings.Contains(p, "${") || strings.Contains(p, "$(") || strings.Contains(p, "{{") || strings.Contains(p, "...") || strings.Contains(p, "://") || strings.Contains(p, "**") || strings.Contains(p, "…") ||
