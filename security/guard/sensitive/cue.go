@@ -31,12 +31,12 @@ var cues = func() (by [256][]cue) {
 			list := &by[word[0]]
 			for k := range *list {
 				if c := &(*list)[k]; c.text == word && c.open == open {
-					c.kinds.bits[i/64] |= 1 << (i % 64)
+					c.kinds.put(i)
 					continue words
 				}
 			}
 			c := cue{text: word, open: open}
-			c.kinds.bits[i/64] |= 1 << (i % 64)
+			c.kinds.put(i)
 			*list = append(*list, c)
 		}
 	}

@@ -173,7 +173,7 @@ var kindHome = func() (rows [len(homePlans)]int) {
 // homeKinds is all of them.
 var homeKinds = func() (s Set) {
 	for _, row := range kindHome {
-		s.bits[row/64] |= 1 << (row % 64)
+		s.put(row)
 	}
 	return s
 }()

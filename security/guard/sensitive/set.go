@@ -24,7 +24,7 @@ func Select(names ...string) (Set, error) {
 		for i := range personalRows {
 			k := &personalRows[i].Kind
 			if name != "" && (k.Name == name || k.Country == name) {
-				s.bits[i/64] |= 1 << (i % 64)
+				s.put(i)
 				known = true
 			}
 		}
@@ -35,15 +35,23 @@ func Select(names ...string) (Set, error) {
 	return s, nil
 }
 
+func (s *Set) put(i int) { s.bits[i/64] |= 1 << (i % 64) }
+
 func (s *Set) has(i int) bool { return s.bits[i/64]&(1<<(i%64)) != 0 }
 
 func (s *Set) touches(o *Set) bool {
-	return s.bits[0]&o.bits[0]|s.bits[1]&o.bits[1] != 0
+	for i := range s.bits {
+		if s.bits[i]&o.bits[i] != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Set) add(o *Set) {
-	s.bits[0] |= o.bits[0]
-	s.bits[1] |= o.bits[1]
+	for i := range s.bits {
+		s.bits[i] |= o.bits[i]
+	}
 }
 
 func countries() []string {
