@@ -96,18 +96,11 @@ func begins(path, allowed string) bool {
 // excess says whether the part of a link that its author chooses freely is more
 // than a link needs.
 func (l Limits) excess(t target) bool {
-	if len(t.query) > limit(l.Query, 200) || len(t.path) > limit(l.Path, 300) {
+	if len(t.query) > cmp.Or(l.Query, 200) || len(t.path) > cmp.Or(l.Path, 300) {
 		return true
 	}
-	most := limit(l.Run, 40)
+	most := cmp.Or(l.Run, 40)
 	return longestRun(t.path) > most || longestRun(t.query) > most
-}
-
-func limit(set, otherwise int) int {
-	if set == 0 {
-		return otherwise
-	}
-	return set
 }
 
 // longestRun is the length of the longest row of characters without a separator

@@ -64,14 +64,11 @@ func guard(p Protected) (*guarded, error) {
 // prompt prepares a prompt. A short one is a leak only as a whole.
 func (g *guarded) prompt(text string) {
 	words := wordsOf(text)
-	size := 0
-	for _, w := range words {
-		size += int(w.hi - w.lo)
-	}
-	if len(words) < promptLeast || size < promptBytes/2 {
+	bytes := size(words)
+	if len(words) < promptLeast || bytes < promptBytes/2 {
 		return
 	}
-	p := prompt{shingles: map[uint64]bool{}, k: promptWords, run: min(promptRun, len(words)), bytes: min(promptBytes, size)}
+	p := prompt{shingles: map[uint64]bool{}, k: promptWords, run: min(promptRun, len(words)), bytes: min(promptBytes, bytes)}
 	for _, h := range shingles(nil, words, p.k) {
 		p.shingles[h] = true
 	}
@@ -158,7 +155,7 @@ func (s *search) prompts() {
 
 // passage is a leak if it is long enough: words i to j of a reading.
 func (s *search) passage(p *prompt, i, j int) {
-	if j-i >= p.run && s.size(i, j) >= p.bytes {
+	if j-i >= p.run && size(s.tokens[i:j]) >= p.bytes {
 		s.leaked(i, j)
 	}
 }
@@ -168,10 +165,10 @@ func (s *search) leaked(i, j int) {
 		"The output repeats a passage of the instructions that the model was given.", noPassage)
 }
 
-// size is the number of bytes of the words i to j, without what stands between.
-func (s *search) size(i, j int) int {
+// size is the number of bytes of words, without what stands between.
+func size(words []token) int {
 	n := 0
-	for _, w := range s.tokens[i:j] {
+	for _, w := range words {
 		n += int(w.hi - w.lo)
 	}
 	return n
@@ -183,7 +180,7 @@ func (s *search) copies() {
 	s.hashes = shingles(s.hashes[:0], s.tokens, copyWords)
 	begin, end, from := -1, 0, int32(0)
 	flush := func() {
-		if begin >= 0 && s.size(begin, end)+end-begin-1 >= copyBytes {
+		if begin >= 0 && size(s.tokens[begin:end])+end-begin-1 >= copyBytes {
 			s.inReading(CopyConfidential, int(s.tokens[begin].lo), int(s.tokens[end-1].hi),
 				"The output repeats a passage of the input "+s.guarded.sources[from]+".", noPassage)
 		}
