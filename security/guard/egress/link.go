@@ -93,7 +93,7 @@ func unescape(s string) string {
 }
 
 func punctuation(c byte) bool {
-	return c > ' ' && c < 0x7F && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z')
+	return c > ' ' && c < 0x7F && (c < '0' || c > '9') && !letter(c)
 }
 
 // addresses looks for addresses in plain text, as programs do that make links of
@@ -128,18 +128,14 @@ func (s *search) addresses() {
 // 0 if there is none.
 func (s *search) withScheme(colon int) int {
 	t := s.clean
-	begin := colon
-	for begin > 0 && colon-begin < 24 && schemeByte(t[begin-1]) {
-		begin--
-	}
+	begin := schemeBefore(t, colon, colon)
 	// "[:]//" is how a link is written so that nobody follows it by accident.
 	rest := t[colon+1:]
 	if begin == colon && colon > 1 && t[colon-1] == '[' && strings.HasPrefix(rest, "]") {
 		rest = rest[1:]
-		for begin = colon - 1; begin > 0 && colon-begin < 24 && schemeByte(t[begin-1]); begin-- {
-		}
+		begin = schemeBefore(t, colon-1, colon)
 	}
-	for begin < colon && t[begin]|0x20 < 'a' || begin < colon && t[begin]|0x20 > 'z' {
+	for begin < colon && !letter(t[begin]) {
 		begin++
 	}
 	scheme := strings.ToLower(strings.TrimRight(t[begin:colon], "["))
@@ -153,6 +149,14 @@ func (s *search) withScheme(colon int) int {
 	}
 	s.address(raw, begin, end)
 	return end
+}
+
+// schemeBefore goes back from a place to where the scheme of a colon may begin.
+func schemeBefore(t string, at, colon int) int {
+	for at > 0 && colon-at < 24 && schemeByte(t[at-1]) {
+		at--
+	}
+	return at
 }
 
 // starts says whether a scheme and what follows it begin an address that some
@@ -286,5 +290,5 @@ func refang(s string) string {
 }
 
 func schemeByte(c byte) bool {
-	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.'
+	return letter(c) || c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.'
 }

@@ -109,7 +109,7 @@ func countryEnding(last string) bool {
 		case "go", "py", "js", "ts", "rs", "cs", "vb", "pl", "rb", "sh", "md", "hs", "kt", "mk", "cc", "so", "db", "gz", "xz", "am", "pm", "ac", "in":
 			return false
 		}
-		return last[0] >= 'a' && last[0] <= 'z' && last[1] >= 'a' && last[1] <= 'z'
+		return letter(last[0]) && letter(last[1])
 	}
 	switch last {
 	case "page", "blog", "news", "zone", "world", "today", "life", "agency", "digital", "email", "support", "services", "solutions", "systems",

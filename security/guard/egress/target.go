@@ -75,12 +75,10 @@ func resolve(raw string) target {
 // cutScheme cuts the scheme off.
 func cutScheme(link string) (scheme, rest string) {
 	for i := range len(link) {
-		c := link[i] | 0x20
-		switch {
-		case link[i] == ':' && i > 0:
+		switch c := link[i]; {
+		case c == ':' && i > 0:
 			return strings.ToLower(link[:i]), link[i+1:]
-		case c >= 'a' && c <= 'z':
-		case i > 0 && (link[i] >= '0' && link[i] <= '9' || link[i] == '+' || link[i] == '-' || link[i] == '.'):
+		case letter(c), i > 0 && schemeByte(c):
 		default:
 			return "", link
 		}
