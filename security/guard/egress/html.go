@@ -205,10 +205,7 @@ func (s *search) attribute(kind element, name string, i int, a *attributes) (rul
 			lo, hi, instead = i, i+a.end(), noImage
 		}
 		t := resolve(value)
-		r := s.judge(t, image)
-		if r != "" {
-			s.place(r, lo, max(hi, lo+1), explain(r), instead)
-		}
+		r := s.link(t, lo, max(hi, lo+1), image, instead)
 		s.done = append(s.done, span{i + a.lo, i + a.hi})
 		if t.scheme == "javascript" || t.scheme == "vbscript" || t.scheme == "data" && name != "img" {
 			return HTMLScript, true

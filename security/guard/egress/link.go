@@ -56,15 +56,14 @@ func explain(rule string) string {
 	return "The output contains " + thing + " to a place that the policy does not allow."
 }
 
-// link judges a link at text[i:j] whose destination is raw. It reports whether it
-// was a finding.
-func (s *search) link(raw string, i, j int, image bool, instead string) bool {
-	rule := s.judge(resolve(raw), image)
-	if rule == "" {
-		return false
+// link judges a link at bytes i to j of the clean text. It returns the rule that
+// is broken: "" if none is.
+func (s *search) link(t target, i, j int, image bool, instead string) string {
+	rule := s.judge(t, image)
+	if rule != "" {
+		s.place(rule, i, j, explain(rule), instead)
 	}
-	s.place(rule, i, j, explain(rule), instead)
-	return true
+	return rule
 }
 
 // destination is a destination or an attribute as a browser gets it. A link of
@@ -251,7 +250,7 @@ func (s *search) address(raw string, i, j int) {
 		j -= len(raw) - host
 		raw = raw[:host]
 	}
-	s.link(raw, i, j, false, noLink)
+	s.link(resolve(raw), i, j, false, noLink)
 }
 
 // cutHost measures an address after its slashes. Where the characters of a host

@@ -253,28 +253,21 @@ func (o *seen) fenced(source []byte, b *ast.FencedCodeBlock) {
 
 // marked judges a link that the parser saw.
 func (s *search) marked(l marked) {
-	to := destination(l.destination, true)
-	t := resolve(to)
+	t := resolve(destination(l.destination, true))
 	switch {
 	case l.definition:
 		// Whether it is for links or for images, what uses it says.
 		if s.judge(t, true) != "" {
-			if rule := s.judge(t, false); rule != "" {
-				s.place(rule, l.lo, l.hi, explain(rule), noPlace)
-			}
+			s.link(t, l.lo, l.hi, false, noPlace)
 		}
 	case l.image:
-		if rule := s.judge(t, true); rule != "" {
-			s.place(rule, l.lo, l.hi, explain(rule), noImage)
+		if s.link(t, l.lo, l.hi, true, noImage) != "" {
 			s.done = append(s.done, l.span)
 		}
+	case l.at >= 0:
+		s.link(t, l.at, l.at+len(l.destination), false, noPlace)
 	default:
-		rule := s.judge(t, false)
-		if rule != "" && l.at >= 0 {
-			s.place(rule, l.at, l.at+len(l.destination), explain(rule), noPlace)
-		} else if rule != "" {
-			s.place(rule, l.lo, l.hi, explain(rule), noLink)
-		}
+		s.link(t, l.lo, l.hi, false, noLink)
 	}
 	if l.at >= 0 {
 		s.done = append(s.done, span{l.at, l.at + len(l.destination)})
@@ -307,16 +300,15 @@ func (s *search) strict() {
 		for hi < len(t) && hi-lo < 4096 && strings.IndexByte(" \t\r\n<>)\"", t[hi]) < 0 {
 			hi++
 		}
-		if hi > lo && leaves(t[lo:hi]) {
-			s.link(destination(t[lo:hi], true), lo, hi, false, noPlace)
+		if to := resolve(destination(t[lo:hi], true)); hi > lo && (leaves(to) || slashes(t[lo:hi]) >= 2) {
+			s.link(to, lo, hi, false, noPlace)
 		}
 		i = max(i, hi-1)
 	}
 }
 
-// leaves says whether what may be a destination may lead anywhere else: it has a
-// scheme, two slashes at the beginning or an escape.
-func leaves(raw string) bool {
-	t := resolve(destination(raw, true))
-	return t.host != "" || t.scheme == "javascript" || t.scheme == "vbscript" || t.scheme == "data" || t.scheme == "file" || slashes(raw) >= 2
+// leaves says whether what may be a destination may lead anywhere else: to a host,
+// or by a scheme that needs none.
+func leaves(t target) bool {
+	return t.host != "" || t.scheme == "javascript" || t.scheme == "vbscript" || t.scheme == "data" || t.scheme == "file"
 }

@@ -43,7 +43,7 @@ func (s *search) bare(dot int) int {
 	if end < len(t) && (t[end] == '/' || t[end] == '?' || t[end] == ':' && end+1 < len(t) && t[end+1] >= '0' && t[end+1] <= '9') {
 		stop = begin + extent(t[begin:])
 	}
-	s.link("https://"+t[begin:stop], begin, stop, false, noLink)
+	s.link(resolve("https://"+t[begin:stop]), begin, stop, false, noLink)
 	return stop
 }
 
