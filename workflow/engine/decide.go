@@ -79,8 +79,7 @@ func (e *Engine) rehearse(ctx context.Context, who security.Principal, asked sto
 	if err != nil {
 		return Voted{}, refusal(err)
 	}
-	out := Voted{State: state, Vote: store.Vote{ID: id, Approval: asked.ID, Voter: who.ID, Decision: vote.Decision, Signed: vote.Statement, AtUS: now.UnixMicro()}}
-	return out, e.revoked(ctx, who)
+	return Voted{State: state, Vote: rowOf(id, asked.ID, vote)}, e.revoked(ctx, who)
 }
 
 // voted reports whether the refusal may be a repetition of the same request,
