@@ -118,8 +118,13 @@ func open(keys *security.Keys, s security.Signed, into any) error {
 // Pardons reports whether the release lets a text with one of these
 // fingerprints pass now, in a run of this caller. Nobody pardons themselves.
 func (r Release) Pardons(fingerprints []string, caller string, now time.Time) bool {
-	return caller != "" && r.By != caller && now.UnixMicro() < r.Until &&
-		slices.ContainsFunc(fingerprints, func(f string) bool { return slices.Contains(r.Texts, f) })
+	return caller != "" && r.By != caller && now.UnixMicro() < r.Until && r.Names(fingerprints)
+}
+
+// Names reports whether the release is about a text with one of these
+// fingerprints.
+func (r Release) Names(fingerprints []string) bool {
+	return slices.ContainsFunc(fingerprints, func(f string) bool { return slices.Contains(r.Texts, f) })
 }
 
 // Holds reports whether the firewall only observes by this order now.

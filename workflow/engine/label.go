@@ -165,7 +165,7 @@ func (e *Engine) releaseLabels(ctx context.Context, r store.Release) ([]Label, e
 		return nil, nil
 	}
 	out = slices.DeleteFunc(out, func(l Label) bool { // only what was released, and nothing that took its place
-		return !slices.ContainsFunc(e.cfg.Vault.Fingerprints(r.Tenant, l.Text), func(f string) bool { return slices.Contains(said.Texts, f) })
+		return !said.Names(e.cfg.Vault.Fingerprints(r.Tenant, l.Text))
 	})
 	for i := range out {
 		l := &out[i]
