@@ -130,13 +130,13 @@ func (m mercy) used(found []security.Finding) []security.ID {
 // review does not hold, or that of ctx.
 func (d *driver) spared(ctx context.Context, step int, try func(guard.Pardon) error) (mercy, error) {
 	err := try(guard.Pardon{})
-	r := d.e.marked(d.run.Tenant, err)
-	if (r == nil || len(r.Texts()) == 0) && d.run.Progress.Steps[step].Ask.IsZero() {
+	texts := textsOf(d.e.marked(d.run.Tenant, err))
+	if len(texts) == 0 && d.run.Progress.Steps[step].Ask.IsZero() {
 		return mercy{}, err
 	}
 	var said mercy
 	unread := d.insist(ctx, func(ctx context.Context) (err error) {
-		said, err = d.mercyOn(ctx, step, textsOf(r))
+		said, err = d.mercyOn(ctx, step, texts)
 		return err
 	})
 	if unread != nil {

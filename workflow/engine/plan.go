@@ -172,7 +172,7 @@ func (d *driver) checks(m *move, admitted steps.Admitted, bound workflow.Bound, 
 	checked, found, err := d.e.cfg.Pipeline.Check(admitted, bound, said.Pardon)
 	r := d.e.marked(d.run.Tenant, err)
 	switch {
-	case !heard && (r != nil && len(r.Texts()) > 0 || !m.next.Ask.IsZero()):
+	case !heard && (len(textsOf(r)) > 0 || !m.next.Ask.IsZero()):
 		d.refused[i] = textsOf(r)
 		return nil
 	case said.doubt != nil:
