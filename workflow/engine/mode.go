@@ -37,12 +37,17 @@ func (m Mode) name() string {
 	return observing + m.Order.ID.Name("mod")
 }
 
+// configured is the mode that this process's own config orders, if it does now.
+func (e *Engine) configured(now time.Time) (Mode, bool) {
+	return Mode{Mode: waiver.Observe, Until: e.cfg.Observe, Config: true}, e.cfg.Observe.After(now)
+}
+
 // Mode says what the firewall does in a tenant. An order whose signature, key or
 // entry in the ledger does not hold is none: the firewall enforces.
 func (e *Engine) Mode(ctx context.Context, tenant string) (Mode, error) {
 	now := time.Now()
-	if e.cfg.Observe.After(now) {
-		return Mode{Mode: waiver.Observe, Until: e.cfg.Observe, Config: true}, nil
+	if m, ok := e.configured(now); ok {
+		return m, nil
 	}
 	row, told, err := e.db.LastOrder(ctx, tenant)
 	if err != nil || row.ID.IsZero() {
@@ -104,8 +109,8 @@ func (e *Engine) SetMode(ctx context.Context, who security.Principal, n NewMode)
 		return out, store.Receipt{}, nil
 	}
 	receipt, err := e.db.OrderMode(ctx, row, e.saidBy(who, n.Request))
-	if err == nil && e.cfg.Observe.After(now) {
-		out = Mode{Mode: waiver.Observe, Until: e.cfg.Observe, Config: true}
+	if m, ok := e.configured(now); ok && err == nil {
+		out = m
 	}
 	return out, receipt, err
 }
