@@ -79,10 +79,18 @@ func moment(flag, text string) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
 		return time.Now().Add(-ago), nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
+	if t, ok := dated(text); ok {
+		return t, nil
 	}
 	return time.Time{}, usage("%s is a time such as 2026-11-21T09:00:00Z, a day, or how long ago, such as 2h", flag)
+}
+
+// dated reads a time or a day.
+func dated(text string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }

@@ -69,10 +69,8 @@ func ahead(flag, text string) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d > 0 {
 		return time.Now().Add(d), nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
+	if t, ok := dated(text); ok {
+		return t, nil
 	}
 	return time.Time{}, usage("%s is a time such as 2027-01-31T09:00:00Z, a day, or a while from now, such as 72h", flag)
 }
