@@ -39,21 +39,31 @@ func (s *session) review(v client.Shown) bool {
 
 // reasonOf says what was found and why, in a line.
 func reasonOf(f security.Finding) string {
-	line := "rule " + f.Rule
-	if f.Read != "" && f.Read != "plain" {
-		line += ", read as " + f.Read
-	}
+	line := "rule " + f.Rule + readAs(f)
 	if f.Why != "" {
 		line += ": " + f.Why
 	}
+	if len(f.Evidence) > 0 {
+		line += " (" + evidenceOf(f) + ")"
+	}
+	return line
+}
+
+// readAs says how the text was read, if not as it stands there.
+func readAs(f security.Finding) string {
+	if f.Read == "" || f.Read == "plain" {
+		return ""
+	}
+	return ", read as " + f.Read
+}
+
+// evidenceOf names what weighed most.
+func evidenceOf(f security.Finding) string {
 	names := make([]string, len(f.Evidence))
 	for i, e := range f.Evidence {
 		names[i] = e.Name
 	}
-	if len(names) > 0 {
-		line += " (" + strings.Join(names, "; ") + ")"
-	}
-	return line
+	return strings.Join(names, "; ")
 }
 
 // reach is how many bytes are shown on each side of a finding.

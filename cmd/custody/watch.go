@@ -301,11 +301,9 @@ func (w *watcher) findings(ctx context.Context, b audit.Body) {
 		if f.End > 0 {
 			line += fmt.Sprintf(", bytes %d to %d", f.Start, f.End)
 		}
-		if f.Read != "" && f.Read != "plain" {
-			line += ", read as " + f.Read
-		}
-		for i, e := range f.Evidence {
-			line += map[bool]string{true: ", because of ", false: "; "}[i == 0] + e.Name
+		line += readAs(f)
+		if len(f.Evidence) > 0 {
+			line += ", because of " + evidenceOf(f)
 		}
 		if phrase, ok := w.phrase(ctx, f); ok {
 			line += ": “" + short(oneLine(phrase), 160) + "”"
