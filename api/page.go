@@ -75,6 +75,19 @@ func (p Paging) place(filter string, v any) error {
 	return nil
 }
 
+// listed is a page of what was read with one row more than wanted.
+func listed[R, T any](rows []R, limit int, filter string, show func(R) T, place func(R) any) *output[T] {
+	rows, more := paged(rows, limit)
+	out := &output[T]{Body: Page[T]{Data: make([]T, len(rows))}}
+	for i, row := range rows {
+		out.Body.Data[i] = show(row)
+	}
+	if more {
+		out.Body.Next = next(filter, place(rows[len(rows)-1]))
+	}
+	return out
+}
+
 // paged cuts what was read with one row more than wanted.
 func paged[T any](rows []T, limit int) (page []T, more bool) {
 	if len(rows) > limit {

@@ -77,15 +77,7 @@ func (a *API) listReleases(ctx context.Context, c caller, in *Paging) (*output[R
 	if err != nil {
 		return nil, err
 	}
-	rows, more := paged(rows, in.limit())
-	out := &output[Release]{Body: Page[Release]{Data: make([]Release, len(rows))}}
-	for i, row := range rows {
-		out.Body.Data[i] = showRelease(row)
-	}
-	if more {
-		out.Body.Next = next(filter, idText(rows[len(rows)-1].ID))
-	}
-	return out, nil
+	return listed(rows, in.limit(), filter, showRelease, func(r store.Release) any { return idText(r.ID) }), nil
 }
 
 // releaseOut is the answer to a release.

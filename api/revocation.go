@@ -96,15 +96,7 @@ func (a *API) listRevocations(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	rows, more := paged(rows, in.limit())
-	out := &output[Revocation]{Body: Page[Revocation]{Data: make([]Revocation, len(rows))}}
-	for i, row := range rows {
-		out.Body.Data[i] = showRevocation(row)
-	}
-	if more {
-		out.Body.Next = next(filter, idText(rows[len(rows)-1].ID))
-	}
-	return out, nil
+	return listed(rows, in.limit(), filter, showRevocation, func(r store.Revocation) any { return idText(r.ID) }), nil
 }
 
 // revocationOut is the answer to a revocation.

@@ -170,21 +170,11 @@ func (a *API) listWorkflows(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	rows, more := paged(rows, in.limit())
-	out := &output[Workflow]{Body: Page[Workflow]{Data: describeAll(rows)}}
-	if more {
-		out.Body.Next = next(filter, rows[len(rows)-1].Name)
-	}
-	return out, nil
+	return listed(rows, in.limit(), filter, outline, func(r store.Definition) any { return r.Name }), nil
 }
 
-func describeAll(rows []store.Definition) []Workflow {
-	out := make([]Workflow, len(rows))
-	for i, row := range rows {
-		out[i] = describe(row, nil)
-	}
-	return out
-}
+// outline describes a version without what its definition says.
+func outline(row store.Definition) Workflow { return describe(row, nil) }
 
 func (a *API) getWorkflow(ctx context.Context, c caller, in *struct {
 	Name   string `path:"name"`
@@ -239,13 +229,7 @@ func (a *API) listVersions(ctx context.Context, c caller, in *struct {
 	if len(rows) == 0 && after.At == 0 {
 		return nil, store.ErrNotFound
 	}
-	rows, more := paged(rows, in.limit())
-	out := &output[Workflow]{Body: Page[Workflow]{Data: describeAll(rows)}}
-	if more {
-		last := rows[len(rows)-1]
-		out.Body.Next = next(filter, version{last.AtUS, last.Digest})
-	}
-	return out, nil
+	return listed(rows, in.limit(), filter, outline, func(r store.Definition) any { return version{r.AtUS, r.Digest} }), nil
 }
 
 // chosenOut is the version that is current now.
