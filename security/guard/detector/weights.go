@@ -15,7 +15,7 @@ import (
 const ConceptScale = 0.35
 
 // RowScale is the value of a pattern that occurs in a window: a pattern says as
-// much as several concept grams, and learns as fast as them together.
+// much as several concept grams.
 const RowScale = 2.8
 
 // Norm is what the sum of a window's n-grams is multiplied with, so that long

@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"github.com/custodyhq/custody/security/guard/detector"
 )
@@ -20,24 +19,16 @@ type Settings struct {
 	HardFrom   float64
 	Balance    float64 // how much a source's size counts: 0 fully, 1 not at all
 	ConceptsP  float64 // part of the visits that see concepts only
-	GramsP     float64 // part of the visits that see n-grams only
 	DropP      float64 // part of the features left out at a visit
-	L2         float64
 	MaxWindows int     // of a harmless text in a round
-	GramScale  float64 // how fast n-grams learn beside concepts
-	RowRate    float64 // how fast patterns learn beside concepts
-	RowMost    float64 // the most that a pattern may weigh before learning
-	RowPlus    float64 // added to the logarithm of its odds
-	RowPart    float64 // of the logarithm of its odds that counts
+	RowMost    float64 // the most of the logarithm of a pattern's odds
+	RowPart    float64 // of that logarithm that counts
 	Shrink     float64 // of the concept grams after training
 	Least      float64 // smallest gradient that is followed
-	MinGrams   int     // from how many sources an n-gram must come to count
-	MinConcept int     // the same of a concept gram
-	Drop       float64 // attacks of noisy sources that score below are left out after the first round
 }
 
 func settings() Settings {
-	return Settings{Rounds: 3, Epochs: 4, Rate: 0.03, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, GramsP: 0, DropP: 0.25, L2: 0, MaxWindows: 8, GramScale: 1, Drop: -30, RowRate: 0, RowMost: 5, RowPlus: 0, RowPart: 0.4, Shrink: 0.3, Least: 0.001}
+	return Settings{Rounds: 3, Epochs: 4, Rate: 0.03, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, DropP: 0.25, MaxWindows: 8, RowMost: 5, RowPart: 0.4, Shrink: 0.3, Least: 0.001}
 }
 
 // A Model is a linear model in training.
@@ -101,10 +92,7 @@ type learner struct {
 	model    *Model
 	gram     []float32 // AdaGrad's sums of squares
 	concept  []float32
-	row      []float32
-	buffer   [64]uint16
 	bias     float32
-	least    float32 // smaller steps are not made
 	random   *rand.Rand
 	examples []example
 }
@@ -115,14 +103,10 @@ func learn(lexicon *detector.Lexicon, set Settings, all []sample, use []int, see
 	l := &learner{
 		set: set, samples: all, use: use, random: random("learn", seed),
 		model: &Model{Grams: make([]float32, detector.Grams), Concepts: make([]float32, detector.Concepts), Rows: make([]float32, detector.Rows), lexicon: lexicon},
-		gram:  filled(detector.Grams, 1e-4), concept: filled(detector.Concepts, 1e-2), row: filled(detector.Rows, 1e-2), bias: 1,
+		gram:  filled(detector.Grams, 1e-4), concept: filled(detector.Concepts, 1e-2), bias: 1,
 	}
-	l.least = float32(set.Least)
 	l.weigh()
 	l.weighRows()
-	if set.MinGrams > 1 || set.MinConcept > 1 {
-		l.filter()
-	}
 	total := set.Rounds * set.Epochs
 	for round := range set.Rounds {
 		l.choose(round)
@@ -178,60 +162,9 @@ func (l *learner) weigh() {
 	}
 }
 
-// filter takes the weight away from features that too few sources have: what
-// only one hand writes tells the hand, not the intention. A feature without
-// weight has an infinite sum of squares.
-func (l *learner) filter() {
-	grams, concepts := make([]sources, detector.Grams), make([]sources, detector.Concepts)
-	number := map[string]uint32{}
-	order := slices.Clone(l.use)
-	slices.SortStableFunc(order, func(a, b int) int {
-		return strings.Compare(l.samples[a].text.Source, l.samples[b].text.Source)
-	})
-	for _, i := range order {
-		name := l.samples[i].text.Source
-		if number[name] == 0 {
-			number[name] = uint32(len(number) + 1) //nolint:gosec // sources are few
-		}
-		n := number[name]
-		for k := range l.samples[i].windows {
-			w := &l.samples[i].windows[k]
-			for part := range w.grams {
-				for _, x := range w.grams[part] {
-					grams[x].add(n)
-				}
-				for _, x := range w.concepts[part] {
-					concepts[x].add(n)
-				}
-			}
-		}
-	}
-	for x := range grams {
-		if int(grams[x].n) < l.set.MinGrams {
-			l.gram[x] = infinite
-		}
-	}
-	for x := range concepts {
-		if int(concepts[x].n) < l.set.MinConcept {
-			l.concept[x] = infinite
-		}
-	}
-}
-
-const infinite = 1e30
-
-// sources counts different sources that come one after the other.
-type sources struct{ n, last uint32 }
-
-func (s *sources) add(number uint32) {
-	if s.last != number {
-		s.n, s.last = s.n+1, number
-	}
-}
-
-// weighRows gives every pattern its first weight: the logarithm of the odds with
-// which it stands in attacks and in harmless texts. Small steps alone would leave
-// a pattern that is never wrong, and rare, with next to nothing.
+// weighRows gives every pattern its weight: the logarithm of the odds with which
+// it stands in attacks and in harmless texts. It is not learned in steps: those
+// would leave a pattern that is never wrong, and rare, with next to nothing.
 func (l *learner) weighRows() {
 	attack, harmless := make([]float64, detector.Rows), make([]float64, detector.Rows)
 	for k, i := range l.use {
@@ -248,7 +181,7 @@ func (l *learner) weighRows() {
 		}
 	}
 	for r := range attack {
-		v := float64(log((attack[r]+1)/(harmless[r]+1))) + l.set.RowPlus
+		v := log((attack[r] + 1) / (harmless[r] + 1))
 		l.model.Rows[r] = float32(l.set.RowPart * min(max(v, 0), l.set.RowMost) / detector.RowScale)
 	}
 }
@@ -299,9 +232,6 @@ func (l *learner) choose(round int) {
 	for k, i := range l.use {
 		s := &l.samples[i]
 		if s.text.attack() {
-			if round > 0 && !s.text.own() && len(s.text.Span) == 0 && !s.text.derived && l.model.scoreSample(s) < l.set.Drop {
-				continue
-			}
 			l.chooseAttack(round, i, s, l.weight[k])
 		} else {
 			l.chooseHarmless(round, i, s, l.weight[k])
@@ -378,41 +308,28 @@ func (l *learner) sort(ws []*window) {
 }
 
 func (l *learner) epoch(rate float32) {
-	m := l.model
+	m, least := l.model, float32(l.set.Least)
 	for k := range l.examples {
 		e := &l.examples[k]
-		grams, concepts := true, true
-		switch u := l.random.Float64(); {
-		case u < l.set.ConceptsP:
-			grams = false
-		case u < l.set.ConceptsP+l.set.GramsP:
-			concepts = false
-		}
+		grams := l.random.Float64() >= l.set.ConceptsP
 		s := m.Bias + m.rowScore(e.w)
 		mask := l.newMask()
 		if grams {
 			s += float32(mask.sum(m.Grams, e.w.grams) * e.w.norm)
 		}
-		if concepts {
-			s += float32(mask.sum(m.Concepts, e.w.concepts) * conceptScale)
-		}
+		s += float32(mask.sum(m.Concepts, e.w.concepts) * conceptScale)
 		p := sigmoid(s)
 		if e.attack {
 			p--
 		}
 		g := float32(p * e.weight)
-		if g < l.least && g > -l.least {
+		if g < least && g > -least {
 			continue
 		}
 		if grams {
-			l.update(mask, m.Grams, l.gram, e.w.grams, float32(g*e.w.norm), float32(rate*float32(l.set.GramScale)))
+			update(mask, m.Grams, l.gram, e.w.grams, float32(g*e.w.norm), rate)
 		}
-		if concepts {
-			l.update(mask, m.Concepts, l.concept, e.w.concepts, float32(g*conceptScale), rate)
-		}
-		rows := detector.Strongest(m.lexicon, e.w.rows, m.Rows, l.buffer[:0])
-		l.update(dropout{}, m.Rows, l.row, [2][]uint16{rows}, float32(g*detector.RowScale), float32(rate*float32(l.set.RowRate)))
-		l.positive(rows)
+		update(mask, m.Concepts, l.concept, e.w.concepts, float32(g*conceptScale), rate)
 		l.bias += float32(g * g)
 		m.Bias -= float32(rate*g) / root(l.bias)
 	}
@@ -423,9 +340,6 @@ func (l *learner) epoch(rate float32) {
 type dropout struct{ seed, below uint32 }
 
 func (l *learner) newMask() dropout {
-	if l.set.DropP == 0 {
-		return dropout{}
-	}
 	return dropout{seed: l.random.Uint32(), below: uint32(256 * l.set.DropP)}
 }
 
@@ -446,26 +360,14 @@ func (d dropout) sum(weights []float32, features [2][]uint16) float32 {
 }
 
 // update is a step of AdaGrad on the weights of some features.
-func (l *learner) update(mask dropout, weights, squares []float32, features [2][]uint16, g, rate float32) {
-	l2 := float32(l.set.L2)
+func update(mask dropout, weights, squares []float32, features [2][]uint16, g, rate float32) {
 	for _, part := range features {
 		for _, x := range part {
 			if mask.drops(x) {
 				continue
 			}
-			d := g + float32(l2*weights[x])
-			squares[x] += float32(d * d)
-			weights[x] -= float32(rate*d) / root(squares[x])
-		}
-	}
-}
-
-// positive keeps the weight of a pattern that is neither quoted nor spoken about
-// from becoming evidence of innocence.
-func (l *learner) positive(rows []uint16) {
-	for _, x := range rows {
-		if x%2 == 0 {
-			l.model.Rows[x] = max(0, l.model.Rows[x])
+			squares[x] += float32(g * g)
+			weights[x] -= float32(rate*g) / root(squares[x])
 		}
 	}
 }
