@@ -26,20 +26,21 @@ const (
 type Origin uint8
 
 // The kinds of concept features. A pair is two concepts in this order within a
-// few words.
+// few words. Their numbers are hashed, so those that are free stay free until the
+// weights are trained again.
 const (
 	Alone    Origin = iota + 1 // the concept occurs
 	Start                      // it begins a sentence
 	Quoted                     // in quotation marks
 	Capitals                   // in capital letters
 	Asked                      // in a question
-	Next                       // with the word after it
-	Before                     // with the word before it
+	_
+	_
 	Near                       // a pair within three words
 	Far                        // a pair within eight words
 	Across                     // a pair in two sentences
 	Order                      // a pair whose first concept begins the sentence
-	Triple                     // three concepts within ten words
+	_
 	Label                      // a word and a colon at the beginning of a line
 	Marks                      // how many marks of code there are
 	Negated                    // the concept within three words after a negation
@@ -162,7 +163,7 @@ func (e *Extractor) fill() {
 		for mark < len(marks) && marks[mark] <= c.afterToken {
 			mark++
 		}
-		e.degree(Marks, mark)
+		e.marks(mark)
 		marks = marks[mark:]
 		found = e.rows(found, c.afterToken)
 		c.RowHi = int32(len(e.Rows)) //nolint:gosec // a segment is short
@@ -247,7 +248,7 @@ func (e *Extractor) features(i int) {
 	t := &e.cutter.tokens[i]
 	c := t.concept
 	if t.flags&lineStart != 0 && t.flags&colon != 0 {
-		e.word(Label, 0, t.hash, i)
+		e.label(t.hash, i)
 	}
 	if c == 0 {
 		return
@@ -300,8 +301,8 @@ func (e *Extractor) pairs(i int, t *token) {
 	}
 }
 
-// degree emits how often something occurs in the chunk, in four steps.
-func (e *Extractor) degree(o Origin, n int) {
+// marks emits how many marks of code the chunk has, in four steps.
+func (e *Extractor) marks(n int) {
 	d := uint8(0)
 	switch {
 	case n >= 12:
@@ -311,15 +312,16 @@ func (e *Extractor) degree(o Origin, n int) {
 	case n >= 2:
 		d = 1
 	}
-	e.add(o, d, 0, len(e.cutter.tokens)-1)
+	e.add(Marks, d, 0, len(e.cutter.tokens)-1)
 }
 
 func (e *Extractor) add(o Origin, a, b uint8, i int) {
 	e.emit(uint64(o)<<24|uint64(a)<<16|uint64(b)<<8, Feature{Origin: o, A: a, B: b, Token: int32(i)}) //nolint:gosec // a segment is short
 }
 
-func (e *Extractor) word(o Origin, c uint8, hash uint64, i int) {
-	e.emit(uint64(o)<<24|uint64(c)<<16|hash<<32, Feature{Origin: o, A: c, Token: int32(i)}) //nolint:gosec // a segment is short
+// label emits token i as a label, by the hash of its word.
+func (e *Extractor) label(hash uint64, i int) {
+	e.emit(uint64(Label)<<24|hash<<32, Feature{Origin: Label, Token: int32(i)}) //nolint:gosec // a segment is short
 }
 
 // emit appends a feature unless the chunk has it already. The memory of what it
