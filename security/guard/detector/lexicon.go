@@ -34,6 +34,9 @@ type Lexicon struct {
 	phrases *table // combined hash of several words -> concept, or longer
 	glyphs  *table // hash of characters -> concept, or longer
 
+	spelling  *speller
+	namesakes map[uint64]bool // words that are not misspelt, by their hashes
+
 	clitics  [][]byte
 	negation uint8
 	lead     concepts // may stand before the verb of an order
@@ -96,6 +99,7 @@ func loadLexicon(files fs.FS) (*Lexicon, error) {
 		}
 	}
 	sum.Sum(l.sum[:0])
+	l.learnSpellings()
 	return l, nil
 }
 
