@@ -40,6 +40,7 @@ type Lexicon struct {
 	clitics  [][]byte
 	negation uint8
 	lead     concepts // may stand before the verb of an order
+	aside    concepts // verbs that one also asks about for oneself
 	speak    concepts // tell that a sentence speaks about something
 	starts   [256][]uint16
 	sum      [sha256.Size]byte

@@ -56,7 +56,7 @@ func small(english, others, rows string) fstest.MapFS {
 
 var smallConcepts = func() string {
 	var b strings.Builder
-	for _, n := range slices.Concat(leads, speaks, []string{"override", "prior", "instructions"}) {
+	for _, n := range slices.Concat(leads, speaks, []string{"override", "forget", "discard", "disable", "prior", "instructions"}) {
 		b.WriteString(n + " | means " + n + " | " + n + "\n")
 	}
 	return b.String()
