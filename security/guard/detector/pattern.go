@@ -306,7 +306,7 @@ func (e *Extractor) ordered(i int) bool {
 	if e.cutter.lexicon.aside.has(tokens[i].concept) && e.first(i-1) {
 		return false
 	}
-	for k := i; k > i-4; k-- {
+	for k := i; k > i-6; k-- {
 		if k == 0 || tokens[k].flags&(sentenceStart|clauseStart) != 0 {
 			return true
 		}
