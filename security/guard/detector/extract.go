@@ -200,7 +200,8 @@ func (e *Extractor) conceive() {
 	l, tokens := e.cutter.lexicon, e.cutter.tokens
 	for i := range tokens {
 		if t := &tokens[i]; t.flags&known == 0 {
-			if t.concept = l.conceptOf(t.hash, t.stem); t.concept == 0 {
+			t.concept = l.conceptOf(t.hash, t.stem)
+			if n := t.hi - t.lo; t.concept == 0 && n >= leastSpelt && n <= mostSpelt {
 				e.spell(t)
 			}
 		}

@@ -208,9 +208,6 @@ func (s *speller) slip(word []byte, sum uint64, lengths uint32) uint16 {
 // of words are found in spite of a slip as well.
 func (e *Extractor) spell(t *token) {
 	l := e.cutter.lexicon
-	if t.hi-t.lo < leastSpelt || t.hi-t.lo > mostSpelt {
-		return
-	}
 	hash, ok := l.spelling.meant(e.cutter.text[t.lo:t.hi])
 	if ok && !l.namesakes[t.hash] {
 		t.hash = hash
