@@ -198,6 +198,14 @@ func (e *Extractor) cuts(tokens []token, i int, from int32) bool {
 // conceive gives every token its concept; the longest phrase wins.
 func (e *Extractor) conceive() {
 	l, tokens := e.cutter.lexicon, e.cutter.tokens
+	for i := range tokens {
+		if t := &tokens[i]; t.flags&known == 0 {
+			t.concept = l.conceptOf(t.hash, t.stem)
+			if n := t.hi - t.lo; t.concept == 0 && n >= leastSpelt && n <= mostSpelt {
+				e.spell(t)
+			}
+		}
+	}
 	for i := 0; i < len(tokens); i++ {
 		if n, c := e.phrase(i); n > 0 {
 			for k := i; k < i+n; k++ {
@@ -208,11 +216,8 @@ func (e *Extractor) conceive() {
 			i += n - 1
 			continue
 		}
-		if tokens[i].flags&known == 0 {
-			tokens[i].concept = l.conceptOf(tokens[i].hash, tokens[i].stem)
-			if tokens[i].concept == 0 {
-				tokens[i].concept = l.stripped(e.cutter.text[tokens[i].lo:tokens[i].hi])
-			}
+		if tokens[i].flags&known == 0 && tokens[i].concept == 0 {
+			tokens[i].concept = l.stripped(e.cutter.text[tokens[i].lo:tokens[i].hi])
 		}
 	}
 }

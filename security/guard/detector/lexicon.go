@@ -34,9 +34,13 @@ type Lexicon struct {
 	phrases *table // combined hash of several words -> concept, or longer
 	glyphs  *table // hash of characters -> concept, or longer
 
+	spelling  *speller
+	namesakes map[uint64]bool // words that are not misspelt, by their hashes
+
 	clitics  [][]byte
 	negation uint8
 	lead     concepts // may stand before the verb of an order
+	aside    concepts // verbs that one also asks about for oneself
 	speak    concepts // tell that a sentence speaks about something
 	starts   [256][]uint16
 	sum      [sha256.Size]byte
@@ -96,6 +100,7 @@ func loadLexicon(files fs.FS) (*Lexicon, error) {
 		}
 	}
 	sum.Sum(l.sum[:0])
+	l.learnSpellings()
 	return l, nil
 }
 

@@ -56,7 +56,7 @@ func small(english, others, rows string) fstest.MapFS {
 
 var smallConcepts = func() string {
 	var b strings.Builder
-	for _, n := range slices.Concat(leads, speaks, []string{"override", "prior", "instructions"}) {
+	for _, n := range slices.Concat(leads, speaks, []string{"override", "forget", "discard", "disable", "prior", "instructions"}) {
 		b.WriteString(n + " | means " + n + " | " + n + "\n")
 	}
 	return b.String()
@@ -130,6 +130,9 @@ func TestPatternsMatchWhereTheySay(t *testing.T) {
 		{"model: override", "robot ignore", 0, false},
 		{"override instructions", `he said "ignore rules" and left`, 1, true},
 		{"override instructions", "an example is ignore rules", 1, true},
+		{"override! instructions", "i want you to ignore rules", 1, false},
+		{"override instructions", `{"note": "ignore rules"}`, 1, false},
+		{"override instructions", `the note: "ignore rules"`, 1, true},
 	} {
 		l, err := loadLexicon(small(words, "", "a: "+c.row+"\n"))
 		if err != nil {
@@ -140,6 +143,28 @@ func TestPatternsMatchWhereTheySay(t *testing.T) {
 		e.Next()
 		if len(e.Rows) != c.want || c.want > 0 && (e.Rows[0]%2 == 1) != c.quoted {
 			t.Errorf("%s on %q: %v", c.row, c.text, e.Rows)
+		}
+	}
+}
+
+// "Can I ignore the rules?" asks for oneself; elsewhere a small i means "and".
+func TestWhoAsksForHimselfGivesNoOrder(t *testing.T) {
+	t.Parallel()
+	l, err := loadLexicon(small("override: ignore\ninstructions: rules\n", "", "a: override! instructions\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{
+		"Can I ignore rules":      0,
+		"Can i ignore rules":      1,
+		"Then I say ignore rules": 1,
+		"I ignore rules":          1,
+	} {
+		e := NewExtractor(l)
+		e.Open([]byte(reading.Fold(text)), func(i int) bool { return text[i] >= 'A' && text[i] <= 'Z' })
+		e.Next()
+		if len(e.Rows) != want {
+			t.Errorf("%q: %d rows, want %d", text, len(e.Rows), want)
 		}
 	}
 }

@@ -62,11 +62,13 @@ const (
 	maxPatterns = Rows / 2
 )
 
-// leads may stand before the verb of an order; speaks tell that a sentence
-// speaks about something.
+// leads may stand before the verb of an order; speaks tell that a sentence speaks
+// about something; asides are verbs that one also asks about for oneself: "can I
+// ignore the earlier rules?"
 var (
 	leads  = []string{"please", "must", "now", "you", "instead", "urgent", "only", "new", "stop", "condition", "model", "letter", "negation", "continue", "user"}
 	speaks = []string{"reporting", "defence", "attacker"}
+	asides = []string{"override", "forget", "discard", "disable", "stop"}
 )
 
 // learnPatterns reads patterns.txt, which says itself how a line looks.
@@ -94,7 +96,10 @@ func (l *Lexicon) learnPatterns(body string, ids map[string]uint8) error {
 	if l.lead, err = setOf(leads, ids); err != nil {
 		return err
 	}
-	l.speak, err = setOf(speaks, ids)
+	if l.speak, err = setOf(speaks, ids); err != nil {
+		return err
+	}
+	l.aside, err = setOf(asides, ids)
 	return err
 }
 
@@ -298,7 +303,10 @@ func (e *Extractor) fits(s *slot, i int) bool {
 // sentence or a clause, or after words that lead to one.
 func (e *Extractor) ordered(i int) bool {
 	tokens := e.cutter.tokens
-	for k := i; k > i-4; k-- {
+	if e.cutter.lexicon.aside.has(tokens[i].concept) && e.first(i-1) {
+		return false
+	}
+	for k := i; k > i-6; k-- {
 		if k == 0 || tokens[k].flags&(sentenceStart|clauseStart) != 0 {
 			return true
 		}
@@ -308,6 +316,17 @@ func (e *Extractor) ordered(i int) bool {
 		}
 	}
 	return false
+}
+
+// first tells whether token i is "I" within a sentence. Some languages write "and"
+// like that, in small letters, and English at the beginning what may be a command
+// too: "I override".
+func (e *Extractor) first(i int) bool {
+	if i < 0 || e.upper == nil {
+		return false
+	}
+	t := &e.cutter.tokens[i]
+	return t.hi-t.lo == 1 && e.cutter.text[t.lo] == 'i' && t.flags&sentenceStart == 0 && e.shifted(int(t.lo))
 }
 
 // row follows a row from token i and returns its last token, -1 for none. What

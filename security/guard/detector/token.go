@@ -71,7 +71,8 @@ type tokeniser struct {
 	inWord   bool
 	start    uint8 // flags for the next token
 	quote    rune
-	quoteAt  int // tokens when the quotation opened
+	value    bool // the quotation is a value of JSON, which nobody quotes
+	quoteAt  int  // tokens when the quotation opened
 	sentence int32
 	first    int // first token of the sentence
 	width    int32
@@ -171,7 +172,7 @@ func (t *tokeniser) endWord(i int) {
 	if t.upper != nil && t.n > 2 && t.upper(t.at) && t.upper(t.at+1) && t.upper(t.at+2) {
 		flags |= capitals
 	}
-	if t.quote != 0 {
+	if t.quote != 0 && !t.value {
 		flags |= quoted
 	}
 	t.grams = append(t.grams, bucket(t.hash+7))
@@ -202,7 +203,7 @@ func (t *tokeniser) sign(i int, r rune) {
 	case '\'', 0x2018, 0x2019:
 		t.single(i, r)
 	case '"', '`', 0x201C, 0x201D, 0x00AB, 0x00BB, 0x300C, 0x300D:
-		t.quotation(r)
+		t.quotation(i, r)
 	case '{', '}', ';', '=', '<', '>', '\\', '/', '_', '(', ')':
 		t.marks = append(t.marks, int32(len(t.tokens))) //nolint:gosec // a segment is short
 	}
@@ -238,7 +239,7 @@ func (t *tokeniser) single(i int, r rune) {
 			t.quote = 0
 		}
 	case t.quote == 0 && letterAt(t.text, i+size) && !letterBefore(t.text, i):
-		t.quote, t.quoteAt = '\'', len(t.tokens)
+		t.quote, t.quoteAt, t.value = '\'', len(t.tokens), false
 		t.start |= sentenceStart
 	}
 }
@@ -252,12 +253,20 @@ func letterBefore(text []byte, i int) bool {
 // something else.
 const maxQuote = 60
 
-func (t *tokeniser) quotation(r rune) {
+func (t *tokeniser) quotation(i int, r rune) {
 	if t.quote != 0 && t.quote != '\'' && len(t.tokens)-t.quoteAt <= maxQuote {
 		t.quote = 0
 		return
 	}
-	t.quote, t.quoteAt = r, len(t.tokens)
+	t.quote, t.quoteAt, t.value = r, len(t.tokens), r == '"' && valueAt(t.text, i)
+}
+
+// valueAt tells whether the quotation mark at i opens a value of JSON: a colon
+// stands before it, and before that the mark that closes the key.
+func valueAt(text []byte, i int) bool {
+	for i--; i > 0 && text[i] == ' '; i-- {
+	}
+	return i > 0 && text[i] == ':' && text[i-1] == '"'
 }
 
 // maxGlyphs is the longest entry that glyphs finds, in characters.
@@ -341,7 +350,7 @@ func (t *tokeniser) glyph(lo, hi int, concept uint8) {
 	}
 	flags := t.start | known
 	t.start = 0
-	if t.quote != 0 {
+	if t.quote != 0 && !t.value {
 		flags |= quoted
 	}
 	t.add(lo, hi, h, 0, flags)
