@@ -20,7 +20,7 @@ type Scanner struct {
 	shown    []uint64 // fingerprints of the readings that were shown
 	names    map[pairOfNames]string
 	begins   []int32 // see cut
-	pieces   []int32 // how many words end there
+	costs    []int32 // see cut
 	words    []byte  // see puts
 	readings int
 	budget   int // bytes that decodings may still have

@@ -36,6 +36,9 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.spells >= 2 {
 		s.nato(layer)
 	}
+	if v.joints >= 6 || v.stubs >= 6 {
+		s.glued(layer)
+	}
 }
 
 // spaced joins rows of letters that stand alone: "i g n o r e", "i-g-n-o-r-e",
@@ -123,15 +126,13 @@ func narrowest(b []byte, i int) int {
 	return least
 }
 
-// width measures a gap. Folding makes one blank of several, so a blank that came
-// from several counts as two.
+// width measures a gap as it was before folding made one blank of several.
 func width(b []byte, t *trail, lo, hi int) int {
 	n := hi - lo
 	for i := lo; i < hi; i++ {
 		if b[i] == ' ' || b[i] == '\n' {
-			if from, to := t.source(i); to-from > 1 {
-				n++
-			}
+			from, to := t.source(i)
+			n += min(to-from, 9) - 1
 		}
 	}
 	return n
@@ -151,7 +152,7 @@ func (s *Scanner) joined(layer int) {
 		}
 		end, pieces, plain, long := s.piecesOf(b, i)
 		words++
-		if pieces > 1 && !plain && (!long || known[string(s.words)]) {
+		if pieces > 1 && !plain && (!long || known.has(s.words)) {
 			if from < 0 {
 				from, _ = lines(b, span{i, end}, 2*block)
 				words = 1
@@ -164,7 +165,7 @@ func (s *Scanner) joined(layer int) {
 			}
 			from = end
 			cuts++
-			if len(s.words) >= 5 && known[string(s.words)] {
+			if len(s.words) >= 5 && known.has(s.words) {
 				sure++
 			}
 		}
@@ -193,7 +194,7 @@ func (s *Scanner) piecesOf(b []byte, i int) (end, pieces int, plain, long bool) 
 		}
 		pieces++
 		piece := s.words[start:]
-		plain = plain || len(piece) > 2 && known[string(piece)]
+		plain = plain || len(piece) > 2 && known.has(piece)
 		long = long || len(piece) > 6
 		if end+1 >= len(b) || !joins(b[end]) || wordOf[b[end+1]]&(inLower|inUpper) == 0 {
 			return end, pieces, plain, long
@@ -525,7 +526,7 @@ func (s *Scanner) pigWord(f *frame, b []byte, lo, hi int) {
 // puts reports whether a beginning and the rest make a known word.
 func (s *Scanner) puts(begin, rest []byte) bool {
 	s.words = append(append(s.words[:0], begin...), rest...)
-	return known[string(s.words)]
+	return known.has(s.words)
 }
 
 func vowel(c byte) bool {
@@ -585,44 +586,36 @@ func spelling(w []byte) bool {
 	return false
 }
 
-// shortestRun is the length of a word that could be several without blanks.
-const shortestRun = 14
+// shortestRun is the length of a word that could be several without blanks, and
+// longestCut that of the longest that is cut.
+const (
+	shortestRun = 14
+	longestCut  = 1 << 12
+)
 
-// unspaced cuts long words of the text into words: "ignoreallprevious".
+// unspaced cuts long words of the text into words: "ignoreallprevious". Beside
+// them, shorter ones are cut as well: blanks were taken out of all of the text.
 func (s *Scanner) unspaced(layer int) {
-	b := s.frames[layer].reading.Text
+	b := s.frames[layer].reading.Cased
 	s.work += 2 * len(b)
 	f := s.begin(layer)
-	from, cuts := -1, 0
+	from, cuts, shortest := -1, 0, shortestRun
 	for i := 0; i < len(b); {
-		if wordOf[b[i]]&inLower == 0 {
+		if wordOf[b[i]]&(inLower|inUpper) == 0 {
 			i++
 			continue
 		}
 		end := i
-		for end < len(b) && wordOf[b[end]]&inLower != 0 {
+		for end < len(b) && wordOf[b[end]]&(inLower|inUpper) != 0 {
 			end++
 		}
-		if end-i >= shortestRun && end-i <= 1024 && s.cut(b[i:end]) {
+		if w := b[i:min(end, i+longestCut)]; len(w) >= shortest && !known.has(w) && s.cut(w) {
 			if from < 0 {
 				from, _ = lines(b, span{i, end}, 2*block)
 			}
 			f.copy(b[from:i], from)
-			for k := end; k > i; {
-				start := i + int(s.begins[k-i])
-				s.begins[k-i] = -2
-				k = start
-			}
-			at := i
-			for k := i + 1; k <= end; k++ {
-				if s.begins[k-i] == -2 {
-					f.copy(b[at:k], at)
-					if at = k; k < end {
-						f.emit(' ', k, 0)
-					}
-				}
-			}
-			from, cuts = end, cuts+1
+			s.apart(f, w, i)
+			from, cuts, shortest = i+len(w), cuts+1, shortestRun/2
 		}
 		i = end
 	}
@@ -630,6 +623,24 @@ func (s *Scanner) unspaced(layer int) {
 		_, end := lines(b, span{from, from}, 2*block)
 		f.copy(b[from:end], from)
 		s.offer(layer, "unspaced", text)
+	}
+}
+
+// apart writes the word at i with blanks where cut cut it.
+func (s *Scanner) apart(f *frame, w []byte, i int) {
+	for k := len(w); k > 0; {
+		start := int(s.begins[k])
+		s.begins[k] = -1
+		k = start
+	}
+	at := 0
+	for k := 1; k <= len(w); k++ {
+		if s.begins[k] < 0 {
+			f.copy(w[at:k], i+at)
+			if at = k; k < len(w) {
+				f.emit(' ', i+k, 0)
+			}
+		}
 	}
 }
 
@@ -650,7 +661,7 @@ func (s *Scanner) shaken(layer int, part span) {
 		for end < len(b) && wordOf[b[end]]&inLower != 0 {
 			end++
 		}
-		if w := restored(b[i:end]); w != "" {
+		if w := putBack(b[i:end]); w != "" {
 			f.copy(b[from:i], from)
 			f.up.add(len(f.raw), i, end-i, end-i, 1)
 			f.raw = append(f.raw, w...)

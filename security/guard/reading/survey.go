@@ -13,14 +13,19 @@ type survey struct {
 	leet     int // words with a digit or sign between letters
 	ay       int // words that end in "ay", as all do in pig latin
 	words    int
-	run      int  // the longest word of small letters alone
-	spells   int  // words that only the spelling alphabet uses, or nearly
-	turns    int  // words that speak of the order of words
-	turnAt   int  // the last one
-	shaken   int  // words that are known ones with their inner letters shaken
-	shakenIn span // from the first to the last of them
-	chain    int  // letters that stand alone, up to here
-	numbers  int  // words of hexadecimal digits, up to here
+	run      int    // the longest word of small letters alone
+	spells   int    // words that only the spelling alphabet uses, or nearly
+	turns    int    // words that speak of the order of words
+	turnAt   int    // the last one
+	shaken   int    // words that are known ones with their inner letters shaken
+	shakenIn span   // from the first to the last of them
+	chain    int    // letters that stand alone, up to here
+	numbers  int    // words of hexadecimal digits, up to here
+	joints   int    // the longest row of words with the same signs between them, or nearly
+	joint    int    // such words, up to here
+	sign     uint32 // between the last two of them
+	stubs    int    // the longest row of words of up to three letters
+	stub     int    // such words, up to here
 
 	signs [16]int // how often each sign of signOf occurs
 
@@ -121,6 +126,17 @@ func (s *survey) take(text, cased []byte) {
 		}
 		start := i
 		s.gap = max(s.gap, start-last)
+		if n := start - last; n > 1 || n == 1 && cased[last] != ' ' {
+			if sign := uint32(n)<<16 | uint32(cased[last])<<8 | uint32(cased[start-1]); sign == s.sign {
+				s.joint += 2
+				s.joints = max(s.joints, s.joint)
+			} else {
+				s.sign = sign
+				s.joint = max(s.joint-1, 0)
+			}
+		} else if s.joint > 0 {
+			s.joint--
+		}
 		var rest uint8
 		for i++; i < len(cased); i++ {
 			k := wordOf[cased[i]]
@@ -141,6 +157,12 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 	s.words++
 	n := end - start
 	all := first | rest
+	if n <= 3 && all&(inDigit|inHigh) == 0 {
+		s.stub++
+		s.stubs = max(s.stubs, s.stub)
+	} else {
+		s.stub = 0
+	}
 	if n == 1 {
 		if first&(inLower|inUpper) != 0 {
 			s.chain++
@@ -156,7 +178,14 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 		return
 	}
 	if all&inHigh != 0 {
+		if all&(inLower|inUpper) != 0 && n >= 16 && scattered(text[start:end]) {
+			s.joints = n
+		}
 		return
+	}
+	if all&inBase != 0 && n >= 8 {
+		s.joint += 2
+		s.joints = max(s.joints, s.joint)
 	}
 	s.mixed(text, start, end, all, rest)
 }
@@ -182,7 +211,7 @@ func (s *survey) small(text []byte, start, end int) {
 		return
 	}
 	w := text[start:end]
-	if restored(w) != "" {
+	if n >= leastShaken && shapes.restored(w) != "" {
 		if s.shaken == 0 {
 			s.shakenIn.lo = start
 		}
