@@ -22,7 +22,7 @@ func (s *Scanner) glued(layer int) {
 }
 
 // gluePieces is how many pieces of a text are looked at together.
-const gluePieces = 64
+const gluePieces = 512
 
 // A gluer holds a part of a text, cut into pieces of letters.
 type gluer struct {
@@ -129,19 +129,30 @@ func (g *gluer) usual() (glue uint32, first, last int) {
 	if best < 4 {
 		return 0, 0, 0
 	}
-	first = -1
+	first, last = g.densest(glue)
+	return glue, first, last
+}
+
+// densest returns the part in which at least every fourth gap is the glue, and
+// that has most of it; none if that is little.
+func (g *gluer) densest(glue uint32) (first, last int) {
+	sum, most, from := 0, 0, 0
 	for k := range g.n - 1 {
 		if g.glue[k] == glue {
-			if first < 0 {
-				first = k
+			if sum <= 0 {
+				sum, from = 0, k
 			}
-			last = k + 1
+			if sum += 3; sum > most {
+				most, first, last = sum, from, k+1
+			}
+		} else {
+			sum--
 		}
 	}
-	if 4*best < last-first || g.glue[first] != glue {
-		return 0, 0, 0
+	if most < 10 {
+		return 0, 0
 	}
-	return glue, first, last
+	return first, last
 }
 
 // unglue writes a part without its glue: with a blank in its place if the pieces

@@ -33,8 +33,14 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.shaken >= 3 || v.shaken == 2 && v.words <= 8 { // two are slips in a longer text
 		s.shaken(layer, v.shakenIn)
 	}
+	if v.bare >= 3 || v.signs[joinSign] >= 3 {
+		s.vowels(layer, v)
+	}
 	if v.spells >= 2 {
 		s.nato(layer)
+	}
+	if v.inside >= 3 {
+		s.unmarked(layer)
 	}
 	if v.joints >= 6 || v.stubs >= 6 {
 		s.glued(layer)

@@ -26,6 +26,10 @@ type survey struct {
 	sign     uint32 // between the last two of them
 	stubs    int    // the longest row of words of up to three letters
 	stub     int    // such words, up to here
+	inside   int    // marks of a markup language directly after a letter
+	bare     int    // words without a vowel after their first letter
+	figures  int    // the longest row of words of digits, or nearly
+	figure   int    // such words, up to here
 
 	signs [16]int // how often each sign of signOf occurs
 
@@ -64,6 +68,7 @@ const (
 	inOther // letters that are no hexadecimal digits
 	inBase  // '+', '/' and '=': not letters but in base64
 	inHigh  // part of a letter that is not ASCII
+	inVowel
 )
 
 var wordOf = func() (t [256]uint8) {
@@ -85,6 +90,10 @@ var wordOf = func() (t [256]uint8) {
 			t[c] |= inLower
 		case 'A' <= c && c <= 'Z':
 			t[c] |= inUpper
+		}
+		switch lowerOf[c] {
+		case 'a', 'e', 'i', 'o', 'u', 'y':
+			t[c] |= inVowel
 		}
 	}
 	return t
@@ -112,6 +121,9 @@ var signOf = [256]uint8{
 	'*': joinSign, '~': joinSign, '^': joinSign, '\'': joinSign, '`': joinSign, ',': joinSign, '=': equalSign, '#': hashSign,
 }
 
+// marking are the signs that begin a mark within a text.
+var marking = [256]bool{'<': true, '[': true, '*': true, '~': true, '`': true, '/': true}
+
 // take surveys a folded text.
 func (s *survey) take(text, cased []byte) {
 	*s = survey{}
@@ -126,6 +138,9 @@ func (s *survey) take(text, cased []byte) {
 		}
 		start := i
 		s.gap = max(s.gap, start-last)
+		if last > 0 && start > last && marking[cased[last]] {
+			s.inside++
+		}
 		if n := start - last; n > 1 || n == 1 && cased[last] != ' ' {
 			if sign := uint32(n)<<16 | uint32(cased[last])<<8 | uint32(cased[start-1]); sign == s.sign {
 				s.joint += 2
@@ -163,6 +178,12 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 	} else {
 		s.stub = 0
 	}
+	if all&inDigit != 0 {
+		s.figure += 2
+		s.figures = max(s.figures, s.figure)
+	} else if s.figure > 0 {
+		s.figure--
+	}
 	if n == 1 {
 		if first&(inLower|inUpper) != 0 {
 			s.chain++
@@ -171,9 +192,12 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 		s.number(first&inDigit != 0)
 		return
 	}
+	if n >= 3 && rest&inVowel == 0 && all&(inDigit|inHigh|inBase) == 0 {
+		s.bare++
+	}
 	s.chain = 0
 	s.number(all&(inOther|inBase|inHigh) == 0 && (all&inDigit != 0 || n == 2) || first&inDigit != 0 && text[start+1] == 'x')
-	if all == all&(inLower|inHex|inOther) && all&inDigit == 0 {
+	if all == all&(inLower|inHex|inOther|inVowel) && all&inDigit == 0 {
 		s.small(text, start, end)
 		return
 	}
@@ -183,8 +207,8 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 		}
 		return
 	}
-	if all&inBase != 0 && n >= 8 {
-		s.joint += 2
+	if all&inBase != 0 && n >= 3 {
+		s.joint += 3
 		s.joints = max(s.joints, s.joint)
 	}
 	s.mixed(text, start, end, all, rest)
