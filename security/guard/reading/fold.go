@@ -194,6 +194,16 @@ func (f *folder) rune(r rune, i, n int) int {
 		f.voiced(r, i, n)
 	case r == 0xFF9E || r == 0xFF9F: // the same in half width
 		f.voiced(r-0xFF9E+0x3099, i, n)
+	case 0xE000 <= r && r <= 0xF8FF: // private use: shows nothing that is known
+		f.quiet++
+	case 0x1D400 <= r && r <= 0x1D6A3: // mathematical letters, also those that Unicode has elsewhere
+		f.disguise = true
+		k := (r - 0x1D400) % 52
+		if k < 26 {
+			f.put('a'+k, 'A'+k, i, n)
+		} else {
+			f.put('a'+k-26, 'a'+k-26, i, n)
+		}
 	case 0x2010 <= r && r <= 0x201F || r == 0x2212:
 		f.put(plainSign(r), plainSign(r), i, n)
 	case 0x1100 <= r && r <= 0x11FF:

@@ -112,6 +112,12 @@ func (s *Scanner) blocks(layer int, v *survey) {
 	if v.codes >= 4 || v.hex >= 10 {
 		s.codes(layer)
 	}
+	if v.codes >= 8 {
+		s.dump(layer)
+	}
+	if v.figures >= leastFigures {
+		s.figures(layer)
+	}
 }
 
 // count adds the signs of one reading to those of the text.

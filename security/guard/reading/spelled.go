@@ -345,23 +345,39 @@ var morseCodes = [...]string{
 	"-----", ".----", "..---", "...--", "....-", ".....", "-....", "--...", "---..", "----.",
 }
 
+// morseMarks are the codes of punctuation.
+var morseMarks = [...]struct {
+	code string
+	mark byte
+}{
+	{".-.-.-", '.'}, {"--..--", ','}, {"..--..", '?'}, {".----.", '\''}, {"-.-.--", '!'}, {"-..-.", '/'}, {"-.--.", '('}, {"-.--.-", ')'},
+	{"---...", ':'}, {"-.-.-.", ';'}, {"-...-", '='}, {".-.-.", '+'}, {"-....-", '-'}, {".-..-.", '"'}, {".--.-.", '@'}, {"..--.-", '_'}, {".-...", '&'},
+}
+
 // morseOf maps a code, written in binary after a leading 1, to its character.
-var morseOf = func() (t [64]byte) {
+var morseOf = func() (t [128]byte) {
 	for k, code := range morseCodes {
-		n := 1
-		for _, c := range code {
-			n <<= 1
-			if c == '-' {
-				n++
-			}
-		}
-		t[n] = byte('a' + k)
+		t[morseKey(code)] = byte('a' + k)
 		if k >= 26 {
-			t[n] = byte('0' + k - 26)
+			t[morseKey(code)] = byte('0' + k - 26)
 		}
+	}
+	for _, m := range morseMarks {
+		t[morseKey(m.code)] = m.mark
 	}
 	return t
 }()
+
+func morseKey(code string) int {
+	n := 1
+	for _, c := range code {
+		n <<= 1
+		if c == '-' {
+			n++
+		}
+	}
+	return n
+}
 
 // morse reads rows of dots and dashes. A slash, a bar or a line end is a blank.
 func (s *Scanner) morse(layer int) {
