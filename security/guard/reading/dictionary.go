@@ -206,7 +206,7 @@ var letterWeights = func() (t [32]uint64) {
 // Lengths of words. A short one can be another when it is shaken: cloud, could.
 const (
 	longestKnown   = 16
-	leastShaken    = 6 // to be noticed
+	leastShaken    = 5 // to be noticed
 	shortestShaken = 4
 )
 

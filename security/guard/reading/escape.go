@@ -182,6 +182,9 @@ func backslashEscape(b []byte) (rune, bool, int) {
 		if r, ok := hexRune(b[2:10]); ok {
 			return r, false, 10
 		}
+	case c == 'N':
+		r, n := namedLetter(b)
+		return r, false, n
 	case c == 'x':
 		if p, ok := hexPair(b[2:]); ok {
 			return rune(p), true, 4

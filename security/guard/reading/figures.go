@@ -109,7 +109,7 @@ func figure(b []byte, i int) int {
 		return 0
 	}
 	k := i
-	if k+2 < len(b) && b[k] == '0' && (lowerOf[b[k+1]] == 'x' || b[k+1] == 'o') {
+	if k+2 < len(b) && b[k] == '0' && (lowerOf[b[k+1]] == 'x' || b[k+1] == 'o' || b[k+1] == 'b' && (b[k+2] == '0' || b[k+2] == '1')) {
 		k += 2
 	}
 	digits, start := 0, k

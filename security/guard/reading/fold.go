@@ -265,7 +265,11 @@ func (f *folder) mark() {
 
 // compatible folds a character by its decomposition (UAX #15, NFKD).
 func (f *folder) compatible(r rune, i, n int) {
-	if b := boxed(r); b != 0 {
+	b := boxed(r)
+	if b == 0 && f.besideLetter(i, n) {
+		b = pictured(r)
+	}
+	if b != 0 {
 		f.disguise = true
 		f.put(unicode.ToLower(b), b, i, n)
 		return
@@ -287,6 +291,26 @@ func (f *folder) compatible(r rune, i, n int) {
 		return
 	}
 	f.decomposed(d, i, n, r >= 0xFF00 || 0x2460 <= r && r <= 0x24FF)
+}
+
+// pictured returns the letter or sign that an emoji looks like, 0 for none.
+func pictured(r rune) rune {
+	switch r {
+	case 0x2B55:
+		return 'O'
+	case 0x274C, 0x274E:
+		return 'X'
+	case 0x2757, 0x2755:
+		return '!'
+	case 0x2753, 0x2754:
+		return '?'
+	}
+	return 0
+}
+
+// besideLetter reports whether an ASCII letter stands directly before or after.
+func (f *folder) besideLetter(i, n int) bool {
+	return len(f.text) > 0 && letterOf[f.text[len(f.text)-1]] < noLetter || i+n < len(f.src) && letterOf[f.src[i+n]] < noLetter
 }
 
 // decomposed writes what a character stands for. A styled one is chosen by

@@ -149,7 +149,7 @@ func (g *gluer) densest(glue uint32) (first, last int) {
 			sum--
 		}
 	}
-	if most < 10 {
+	if most < 14 {
 		return 0, 0
 	}
 	return first, last
@@ -159,6 +159,9 @@ func (g *gluer) densest(glue uint32) (first, last int) {
 // are words, with nothing if they are parts of words.
 func (s *Scanner) unglue(layer int, g *gluer, glue uint32, first, last int) {
 	words := g.words(first, last)
+	if words && !g.everywhere(glue, first, last) {
+		return
+	}
 	if words && glue == blankGlue || !words && bytes.ContainsAny(g.b[g.pieces[first].hi:g.pieces[first+1].lo], "0123456789") {
 		return
 	}
@@ -219,6 +222,17 @@ func (s *Scanner) compound(f *frame, g *gluer, from, to int) {
 			}
 		}
 	}
+}
+
+// everywhere reports whether most gaps of a part are the glue.
+func (g *gluer) everywhere(glue uint32, first, last int) bool {
+	n := 0
+	for k := first; k < last; k++ {
+		if g.glue[k] == glue {
+			n++
+		}
+	}
+	return 10*n >= 6*(last-first)
 }
 
 // words reports whether most pieces are words.

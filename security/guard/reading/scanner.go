@@ -106,6 +106,15 @@ func (s *Scanner) blocks(layer int, v *survey) {
 	if v.odd > 0 {
 		s.base64(layer)
 	}
+	if v.leet >= 3 || v.odd >= 3 {
+		s.rot47(layer)
+	}
+	if v.odd > 0 {
+		s.dense(layer)
+	}
+	if v.signs[plusSign] >= 3 {
+		s.utf7(layer)
+	}
 	if v.base32 > 0 {
 		s.base32(layer)
 	}

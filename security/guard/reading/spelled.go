@@ -18,7 +18,7 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.leet >= 2 || v.signs[leetSign] >= 3 {
 		s.leet(layer)
 	}
-	if v.gap >= 16 && v.signs[dotSign]+v.signs[dashSign] >= 12 {
+	if v.gap >= 16 && v.signs[dotSign]+v.signs[dashSign] >= 12 || v.bullets >= 12 {
 		s.morse(layer)
 	}
 	if has.braille >= 4 {
@@ -42,7 +42,7 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.inside >= 3 {
 		s.unmarked(layer)
 	}
-	if v.joints >= 6 || v.stubs >= 6 {
+	if v.joints >= 8 || v.stubs >= 6 {
 		s.glued(layer)
 	}
 }
@@ -384,35 +384,53 @@ func (s *Scanner) morse(layer int) {
 	b := s.frames[layer].reading.Cased
 	s.work += 2 * len(b)
 	for i := 0; i < len(b) && !s.stopped; {
-		if morseSign(b[i]) == 0 {
-			i++
+		if k, n := morseSign(b[i:]); k == 0 {
+			i += n
 			continue
 		}
 		m := morseReader{f: s.begin(layer), trail: &s.frames[layer].folder.trail}
 		start := i
-		for i < len(b) && m.read(b[i], i) {
-			i++
+		for i < len(b) {
+			n := m.read(b, i)
+			if n == 0 {
+				break
+			}
+			i += n
 		}
 		m.flush(i)
 		s.work += 3 * (i - start)
 		if f := m.f; len(f.raw) >= 6 && different(f.raw) >= 4 {
 			s.offer(layer, "morse", language)
 		}
-		for i < len(b) && morseSign(b[i]) != 0 { // the rest of what is no code
-			i++
+		for i < len(b) { // the rest of what is no code
+			k, n := morseSign(b[i:])
+			if k == 0 {
+				break
+			}
+			i += n
 		}
 	}
 }
 
-// morseSign returns 1 for a dot, 2 for a dash and 0 for what is neither.
-func morseSign(c byte) uint {
-	switch c {
-	case '.':
-		return 1
+// morseSign returns 1 for a dot, 2 for a dash and 0 for what is neither, and its
+// length.
+func morseSign(b []byte) (sign uint, n int) {
+	switch b[0] {
+	case '.', '*':
+		return 1, 1
 	case '-', '_':
-		return 2
+		return 2, 1
+	case 0xC2:
+		if len(b) > 1 && b[1] == 0xB7 { // a middle dot
+			return 1, 2
+		}
+	case 0xE2:
+		switch r, n := utf8.DecodeRune(b); r {
+		case 0x2022, 0x2219, 0x22C5, 0x25CF:
+			return 1, n
+		}
 	}
-	return 0
+	return 0, 1
 }
 
 // A morseReader decodes one row.
@@ -423,22 +441,26 @@ type morseReader struct {
 	from  int
 }
 
-// read takes one byte and reports whether the row goes on.
-func (m *morseReader) read(c byte, i int) bool {
-	if k := morseSign(c); k > 0 {
+// read takes the sign at i and returns its length, 0 if the row ends.
+func (m *morseReader) read(b []byte, i int) int {
+	if k, n := morseSign(b[i:]); k > 0 {
 		if m.code == 0 {
 			m.code, m.from = 1, i
 		}
 		m.code = m.code<<1 | (k - 1)
-		return m.code < uint(len(morseOf))
+		if m.code >= uint(len(morseOf)) {
+			return 0
+		}
+		return n
 	}
+	c := b[i]
 	if c != ' ' && c != '/' && c != '|' && c != '\n' || !m.flush(i) {
-		return false
+		return 0
 	}
 	if from, to := m.trail.source(i); c != ' ' || to-from > 2 {
 		m.f.emit(' ', i, 1)
 	}
-	return true
+	return 1
 }
 
 // flush ends a code and reports whether it was one.
@@ -524,31 +546,44 @@ func (s *Scanner) pigWord(f *frame, b []byte, lo, hi int) {
 		f.copy(b[lo:hi], lo)
 		return
 	}
-	if c := b[stem-1]; stem-lo > 1 && (c == 'w' || c == 'y') && (vowel(b[lo]) || b[lo] == 'y') {
-		f.copy(b[lo:stem-1], lo)
-		return
-	}
-	onset := stem
-	for onset > lo && stem-onset < 3 && !vowel(b[onset-1]) {
-		onset--
-	}
-	for k := onset; k < stem; k++ {
-		if startsWord(b[k:stem]) && s.puts(b[k:stem], b[lo:k]) {
-			onset = k
-			break
+	onset, best := -1, 1<<30
+	for k := max(lo, stem-3); k <= stem; k++ {
+		if k > lo && (k == stem || startsWord(b[k:stem])) {
+			if rank := s.rankOf(b[k:stem], b[lo:k]); rank >= 0 && rank < best {
+				onset, best = k, rank
+			}
 		}
 	}
-	for stem-onset > 1 && !startsWord(b[onset:stem]) {
-		onset++
+	if c := b[stem-1]; stem-lo > 1 && (c == 'w' || c == 'y') && (vowel(b[lo]) || b[lo] == 'y') {
+		if rank := s.rankOf(nil, b[lo:stem-1]); onset < 0 || rank >= 0 && rank < best {
+			f.copy(b[lo:stem-1], lo)
+			return
+		}
+	}
+	if onset < 0 {
+		onset = stem
+		for onset > lo && stem-onset < 3 && !vowel(b[onset-1]) {
+			onset--
+		}
+		for stem-onset > 1 && !startsWord(b[onset:stem]) {
+			onset++
+		}
 	}
 	f.copy(b[onset:stem], onset)
 	f.copy(b[lo:onset], lo)
 }
 
-// puts reports whether a beginning and the rest make a known word.
-func (s *Scanner) puts(begin, rest []byte) bool {
-	s.words = append(append(s.words[:0], begin...), rest...)
-	return known.has(s.words)
+// rankOf returns the rank of the word that a beginning and the rest make, -1 if
+// they make none.
+func (s *Scanner) rankOf(begin, rest []byte) int {
+	h := letterSeed
+	for _, c := range begin {
+		h = letterStep(h, c)
+	}
+	for _, c := range rest {
+		h = letterStep(h, c)
+	}
+	return known.rank(h)
 }
 
 func vowel(c byte) bool {

@@ -24,6 +24,8 @@ type survey struct {
 	joints   int    // the longest row of words with the same signs between them, or nearly
 	joint    int    // such words, up to here
 	sign     uint32 // between the last two of them
+	sign2    uint32 // the one before
+	bullets  int    // words that are a few signs of two or three bytes
 	stubs    int    // the longest row of words of up to three letters
 	stub     int    // such words, up to here
 	inside   int    // marks of a markup language directly after a letter
@@ -113,12 +115,14 @@ const (
 	joinSign
 	equalSign
 	hashSign
+	quoteSign
+	plusSign
 )
 
 var signOf = [256]uint8{
 	'%': percentSign, '&': ampersand, '\\': backslash, '<': angle, '[': bracket, '.': dotSign, '-': dashSign, '_': dashSign,
 	'@': leetSign, '$': leetSign, '!': leetSign, '|': leetSign,
-	'*': joinSign, '~': joinSign, '^': joinSign, '\'': joinSign, '`': joinSign, ',': joinSign, '=': equalSign, '#': hashSign,
+	'*': joinSign, '~': joinSign, '^': joinSign, '\'': joinSign, '`': joinSign, ',': joinSign, '=': equalSign, '#': hashSign, '"': quoteSign, '+': plusSign,
 }
 
 // marking are the signs that begin a mark within a text.
@@ -142,11 +146,11 @@ func (s *survey) take(text, cased []byte) {
 			s.inside++
 		}
 		if n := start - last; n > 1 || n == 1 && cased[last] != ' ' {
-			if sign := uint32(n)<<16 | uint32(cased[last])<<8 | uint32(cased[start-1]); sign == s.sign {
+			if sign := uint32(n)<<16 | uint32(cased[last])<<8 | uint32(cased[start-1]); sign == s.sign || sign == s.sign2 {
 				s.joint += 2
 				s.joints = max(s.joints, s.joint)
 			} else {
-				s.sign = sign
+				s.sign, s.sign2 = sign, s.sign
 				s.joint = max(s.joint-1, 0)
 			}
 		} else if s.joint > 0 {
@@ -202,6 +206,9 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 		return
 	}
 	if all&inHigh != 0 {
+		if first == inHigh && n <= 12 && (text[start] == 0xC2 || text[start] == 0xE2) {
+			s.bullets++
+		}
 		if all&(inLower|inUpper) != 0 && n >= 16 && scattered(text[start:end]) {
 			s.joints = n
 		}
