@@ -38,7 +38,7 @@ type Lexicon struct {
 	negation uint8
 	lead     concepts // may stand before the verb of an order
 	speak    concepts // tell that a sentence speaks about something
-	starts   [256][]uint16
+	heads    [256][]head // of the patterns, by the concept that begins them
 	sum      [sha256.Size]byte
 	splitter *tokeniser // while loading
 }

@@ -132,9 +132,9 @@ func hung(size, shortest int, list string) gallery {
 			continue
 		}
 		h := shape([]byte(w))
-		i := h % uint64(len(t))
+		i := h & uint64(len(t)-1)
 		for t[i].word != "" && t[i].shape != h {
-			i = (i + 1) % uint64(len(t))
+			i = (i + 1) & uint64(len(t)-1)
 		}
 		if t[i].word == "" {
 			t[i] = wordShape{h, w}
@@ -157,7 +157,7 @@ func (t gallery) restored(w []byte) string {
 		return ""
 	}
 	h := shape(w)
-	for i := h % uint64(len(t)); t[i].word != ""; i = (i + 1) % uint64(len(t)) {
+	for i := h & uint64(len(t)-1); t[i].word != ""; i = (i + 1) & uint64(len(t)-1) {
 		if t[i].shape == h {
 			if t[i].word == string(w) {
 				return ""

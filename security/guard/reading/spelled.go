@@ -33,7 +33,7 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.shaken >= 3 || v.shaken == 2 && v.words <= 8 { // two are slips in a longer text
 		s.shaken(layer, v.shakenIn)
 	}
-	if v.bare >= 3 || v.signs[joinSign] >= 3 {
+	if v.bare >= 8 || v.stars >= 3 {
 		s.vowels(layer, v)
 	}
 	if v.spells >= 2 {
@@ -42,7 +42,7 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.inside >= 3 {
 		s.unmarked(layer)
 	}
-	if v.joints >= 8 || v.stubs >= 6 {
+	if v.joints >= 10 || v.stubs >= 6 {
 		s.glued(layer)
 	}
 }
@@ -548,7 +548,7 @@ func (s *Scanner) pigWord(f *frame, b []byte, lo, hi int) {
 	}
 	onset, best := -1, 1<<30
 	for k := max(lo, stem-3); k <= stem; k++ {
-		if k > lo && (k == stem || startsWord(b[k:stem])) {
+		if k > lo && (stem-k <= 1 || startsWord(b[k:stem])) {
 			if rank := s.rankOf(b[k:stem], b[lo:k]); rank >= 0 && rank < best {
 				onset, best = k, rank
 			}

@@ -29,7 +29,9 @@ type survey struct {
 	stubs    int    // the longest row of words of up to three letters
 	stub     int    // such words, up to here
 	inside   int    // marks of a markup language directly after a letter
-	bare     int    // words without a vowel after their first letter
+	bare     int    // the longest row of words without a vowel after their first letter, or nearly
+	bared    int    // such words, up to here
+	stars    int    // stars between letters
 	figures  int    // the longest row of words of digits, or nearly
 	figure   int    // such words, up to here
 
@@ -125,8 +127,8 @@ var signOf = [256]uint8{
 	'*': joinSign, '~': joinSign, '^': joinSign, '\'': joinSign, '`': joinSign, ',': joinSign, '=': equalSign, '#': hashSign, '"': quoteSign, '+': plusSign,
 }
 
-// marking are the signs that begin a mark within a text.
-var marking = [256]bool{'<': true, '[': true, '*': true, '~': true, '`': true, '/': true}
+// marking are the signs that begin and end a mark within a text.
+var marking = [256]bool{'<': true, '>': true, '[': true, ']': true, '*': true, '~': true, '`': true, '/': true}
 
 // take surveys a folded text.
 func (s *survey) take(text, cased []byte) {
@@ -142,8 +144,11 @@ func (s *survey) take(text, cased []byte) {
 		}
 		start := i
 		s.gap = max(s.gap, start-last)
-		if last > 0 && start > last && marking[cased[last]] {
+		if last > 0 && start > last && marking[cased[last]] && marking[cased[start-1]] && cased[start-1] != '<' && cased[start-1] != '[' {
 			s.inside++
+			if cased[last] == '*' && start == last+1 {
+				s.stars++
+			}
 		}
 		if n := start - last; n > 1 || n == 1 && cased[last] != ' ' {
 			if sign := uint32(n)<<16 | uint32(cased[last])<<8 | uint32(cased[start-1]); sign == s.sign || sign == s.sign2 {
@@ -197,7 +202,10 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 		return
 	}
 	if n >= 3 && rest&inVowel == 0 && all&(inDigit|inHigh|inBase) == 0 {
-		s.bare++
+		s.bared += 2
+		s.bare = max(s.bare, s.bared)
+	} else if s.bared > 0 && n >= 3 {
+		s.bared--
 	}
 	s.chain = 0
 	s.number(all&(inOther|inBase|inHigh) == 0 && (all&inDigit != 0 || n == 2) || first&inDigit != 0 && text[start+1] == 'x')

@@ -29,19 +29,19 @@ const sameSkeleton = 6
 
 // hang adds a word unless its shape is taken.
 func (t gallery) hang(h uint64, w string) bool {
-	i := h % uint64(len(t))
+	i := h & uint64(len(t)-1)
 	for t[i].word != "" {
 		if t[i].shape == h {
 			return false
 		}
-		i = (i + 1) % uint64(len(t))
+		i = (i + 1) & uint64(len(t)-1)
 	}
 	t[i] = wordShape{h, w}
 	return true
 }
 
 func (t gallery) find(h uint64) string {
-	for i := h % uint64(len(t)); t[i].word != ""; i = (i + 1) % uint64(len(t)) {
+	for i := h & uint64(len(t)-1); t[i].word != ""; i = (i + 1) & uint64(len(t)-1) {
 		if t[i].shape == h {
 			return t[i].word
 		}
