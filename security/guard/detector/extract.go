@@ -86,6 +86,7 @@ type Extractor struct {
 	negative int
 	recent   []int32 // the last concept tokens
 	found    []match
+	marked   []int32 // tokens with a concept
 }
 
 // NewExtractor makes an Extractor over a lexicon.

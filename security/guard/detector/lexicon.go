@@ -42,7 +42,7 @@ type Lexicon struct {
 	lead     concepts // may stand before the verb of an order
 	aside    concepts // verbs that one also asks about for oneself
 	speak    concepts // tell that a sentence speaks about something
-	starts   [256][]uint16
+	heads    [256][]head // of the patterns, by the concept that begins them
 	sum      [sha256.Size]byte
 	splitter *tokeniser // while loading
 }

@@ -84,14 +84,10 @@ func (l *Lexicon) learnPatterns(body string, ids map[string]uint8) error {
 		if len(l.Patterns) == maxPatterns {
 			return fmt.Errorf("patterns.txt: more than %d patterns", maxPatterns)
 		}
-		for c := range l.Concepts {
-			if p.slots[0].of.has(uint8(c)) { //nolint:gosec // a concept
-				l.starts[c] = append(l.starts[c], uint16(len(l.Patterns))) //nolint:gosec // bounded above
-			}
-		}
 		l.Patterns = append(l.Patterns, p)
 		l.families = append(l.families, l.familyOf(p.Family))
 	}
+	l.index()
 	var err error
 	if l.lead, err = setOf(leads, ids); err != nil {
 		return err
@@ -248,19 +244,25 @@ type match struct {
 func (e *Extractor) match() {
 	e.found = e.found[:0]
 	l, tokens := e.cutter.lexicon, e.cutter.tokens
+	e.marked = e.marked[:0]
 	for i := range tokens {
-		starts := l.starts[tokens[i].concept]
-		if len(starts) == 0 {
+		if tokens[i].concept != 0 {
+			e.marked = append(e.marked, int32(i)) //nolint:gosec // a segment is short
+		}
+	}
+	for k, at := range e.marked {
+		i := int(at)
+		heads := l.heads[tokens[i].concept]
+		if len(heads) == 0 {
 			continue
 		}
-		ahead, aside := e.beside(i)
-		for _, n := range starts {
-			p := &l.Patterns[n]
-			if len(p.slots) > 1 {
-				if next := &p.slots[1].of; !next.meets(&ahead) && (p.within == 0 || !next.meets(&aside)) {
-					continue
-				}
+		v := e.view(k)
+		for n := range heads {
+			h := &heads[n]
+			if !h.seen(&v) {
+				continue
 			}
+			p := &l.Patterns[h.pattern]
 			if !e.fits(&p.slots[0], i) {
 				continue
 			}
@@ -271,24 +273,11 @@ func (e *Extractor) match() {
 				last = e.row(p, i)
 			}
 			if last >= 0 && !e.harmless(p, i, last) && len(e.found) < maxMatches {
-				e.found = append(e.found, match{pattern: n, first: int32(i), last: int32(last)}) //nolint:gosec // a segment is short
+				e.found = append(e.found, match{pattern: h.pattern, first: int32(i), last: int32(last)}) //nolint:gosec // a segment is short
 			}
 		}
 	}
 	slices.SortStableFunc(e.found, func(a, b match) int { return int(a.last - b.last) })
-}
-
-// beside are the concepts that stand after and before token i as far as the
-// second slot of a row may: most patterns end here.
-func (e *Extractor) beside(i int) (ahead, aside concepts) {
-	tokens := e.cutter.tokens
-	for k := i + 1; k <= i+maxGap+1 && k < len(tokens); k++ {
-		ahead.put(tokens[k].concept)
-	}
-	for k := i - 1; k >= i-maxGap-1 && k >= 0; k-- {
-		aside.put(tokens[k].concept)
-	}
-	return ahead, aside
 }
 
 func (e *Extractor) fits(s *slot, i int) bool {

@@ -38,6 +38,7 @@ func (s *Scanner) base64(layer int) {
 	p := &s.frames[layer].reading
 	b := p.Cased
 	s.work += len(b)
+	long := 0
 	for i := 0; i < len(b) && !s.stopped; {
 		if digit64[b[i]] < 0 {
 			i++
@@ -47,7 +48,13 @@ func (s *Scanner) base64(layer int) {
 		if r.digits >= 8 {
 			s.row64(layer, b, r)
 		}
+		if r.digits >= 16 {
+			long++
+		}
 		i = r.hi
+	}
+	if long > 1 && !s.stopped {
+		s.pieces64(layer)
 	}
 }
 
@@ -152,14 +159,78 @@ func (s *Scanner) row64(layer int, b []byte, r row) {
 	}
 }
 
-// turned64 tries a word from its end to its beginning: "==Qb" shows it.
+// turned64 tries a word from its end to its beginning, and with its letters
+// turned by thirteen places.
 func (s *Scanner) turned64(layer int, b []byte, r row) {
-	if r.lo == 0 || b[r.lo-1] != '=' {
+	if r.hi-r.lo < 16 {
 		return
 	}
+	end := r.hi
+	for end > r.lo && b[end-1] == '=' {
+		end--
+	}
 	f := s.begin(layer)
-	f.quads(r.hi-r.lo, func(k int) (byte, int) { return b[r.hi-1-k], r.hi - 1 - k })
-	s.offer(layer, "reversed > base64", text)
+	f.quads(end-r.lo, func(k int) (byte, int) { return b[end-1-k], end - 1 - k })
+	if s.offer(layer, "reversed > base64", text) {
+		return
+	}
+	f = s.begin(layer)
+	f.quads(end-r.lo, func(k int) (byte, int) { return rot13(b[r.lo+k]), r.lo + k })
+	s.offer(layer, "rot13 > base64", text)
+}
+
+func rot13(c byte) byte {
+	if l := letterOf[c]; l < noLetter {
+		return c - l + (l+13)%26
+	}
+	return c
+}
+
+// pieces64 decodes all long words of a text as one stream: base64 in pieces that
+// have something else between them, such as names.
+func (s *Scanner) pieces64(layer int) {
+	b := s.frames[layer].reading.Cased
+	s.work += len(b)
+	f := s.begin(layer)
+	words, last := 0, 0
+	var acc uint32
+	n, from := 0, 0
+	for i := 0; i < len(b); {
+		if digit64[b[i]] < 0 {
+			i++
+			continue
+		}
+		end, odd := word64(b, i)
+		if !odd || end-i < 16 {
+			i = end
+			continue
+		}
+		if words > 0 && i-last > 64 {
+			break
+		}
+		words++
+		for ; i < end; i++ {
+			d := digit64[b[i]]
+			if d < 0 {
+				continue
+			}
+			if n == 0 {
+				from = i
+			}
+			acc = acc<<6 | uint32(d)
+			if n++; n == 4 {
+				f.triple(acc, 3, from, i+1)
+				acc, n = 0, 0
+			}
+		}
+		last = end
+	}
+	if n > 1 {
+		f.triple(acc<<(6*(4-n)), n-1, from, last)
+	}
+	if words > 1 {
+		s.offer(layer, "base64", text)
+	}
 }
 
 // stream64 decodes the digits between two places, whatever stands between them.

@@ -43,7 +43,9 @@ func (s *Scanner) numbers(layer int, b []byte, i int) int {
 	case l.binary && l.digits >= 32 && s.binary(layer, b, i, l.hi, 7):
 	case l.decimal && l.groups >= 6 && l.longest <= 3 && s.decimal(layer, b, i, l.hi, 10, "decimal"):
 	case l.octal && l.groups >= 6 && l.longest <= 4 && s.decimal(layer, b, i, l.hi, 8, "octal"):
+	case l.decimal && l.groups == 1 && l.digits >= 24 && s.triples(layer, b, i, l.hi):
 	case l.two && s.hex(layer, b, i, l.hi):
+	case l.two && l.groups == 1 && s.turnedHex(layer, b, i, l.hi):
 	}
 	return max(l.hi, i+1)
 }
@@ -109,6 +111,19 @@ func (s *Scanner) hex(layer int, b []byte, lo, hi int) bool {
 		i += 2
 	}
 	return s.offer(layer, "hex", text)
+}
+
+// turnedHex decodes digits from the last to the first.
+func (s *Scanner) turnedHex(layer int, b []byte, lo, hi int) bool {
+	f := s.begin(layer)
+	for i := hi; i-2 >= lo; i -= 2 {
+		c, ok := hexPair([]byte{b[i-1], b[i-2]})
+		if !ok || c < '\t' || c == 0x7F {
+			return false
+		}
+		f.emit(c, i-2, 2)
+	}
+	return s.offer(layer, "reversed > hex", text)
 }
 
 func hexPair(b []byte) (byte, bool) {

@@ -173,9 +173,9 @@ func worth(b []byte, want ask) bool {
 		longest = max(longest, run)
 	}
 	if odd*20 > n {
-		return false
+		return want == text && wide(b)
 	}
-	if want == text && longest >= 16 && encoded(b) {
+	if want == text && (longest >= 16 || n >= 40 && letters*2 < n) && encoded(b) {
 		return true
 	}
 	if want == text && n >= 16 && odd == 0 && letters*20 >= n*7 && (b[0] != '{' || b[1] != '"') {
@@ -199,6 +199,23 @@ func natural(b []byte, want ask) bool {
 	return pairs >= 4 && 10*likely >= 8*pairs
 }
 
+// wide reports whether every other byte is nothing: characters of two bytes.
+func wide(b []byte) bool {
+	if len(b) < 16 {
+		return false
+	}
+	k := 0
+	if b[0] != 0 {
+		k = 1
+	}
+	for i, c := range b {
+		if (c == 0) != (i&1 == k) {
+			return false
+		}
+	}
+	return true
+}
+
 // encoded reports whether a text could be encoded itself: it consists of the
 // characters that encodings use, without blanks.
 func encoded(b []byte) bool {
@@ -211,10 +228,10 @@ func encoded(b []byte) bool {
 			upper++
 		case k&inLower != 0:
 			word++
-		case k == inBase || c == '%' || c == '&' || c == '\\' || c == ';' || c == '#' || c == '-' || c == '_' || c == ' ' || c == '\n':
+		case k == inBase || c == '%' || c == '&' || c == '\\' || c == ';' || c == '#' || c == '-' || c == '_' || c == ' ' || c == '\n' || c == '.' || c == '/':
 		default:
 			other++
 		}
 	}
-	return other*50 <= len(b) && (digit+upper)*10 >= len(b)
+	return other*50 <= len(b) && ((digit+upper)*10 >= len(b) || word == 0)
 }

@@ -1,9 +1,14 @@
 package reading
 
+import (
+	_ "embed" // the words
+	"math"
+)
+
 // dictionary are English words in which instructions to a model are written, and
-// the small words between them. It is no detector: it only says where words end
-// in a text without blanks, what a word was before its letters were shaken, and
-// where pig latin put its beginning.
+// the small words between them. Every longer word of every text is compared with
+// them, so they are few: they only say that something was done to the words of a
+// text. What was done is undone with the vocabulary.
 const dictionary = `a about above absolutely access according account act action actions activate address admin administrator
 after again against agent ai all allow allowed also always am an and another answer any anything api appear approve are as ask asked
 assistant at attach attachment authorized automatically away bank be because been before begin beginning behave below best between bomb bot
@@ -27,65 +32,152 @@ systems take task tasks tell tells test text than that the their them then there
 tokens told tool tools transfer translate true trust truth type uncensored under unfiltered unlock unrestricted until up upload url us use used user users using verbatim
 very violence was we weapon web website well were what when where which while who why will with within without word words work would write written yes you your yourself`
 
-// known are the words of the dictionary.
-var known = func() map[string]bool {
-	t := map[string]bool{}
-	for w := range eachWord {
-		t[w] = true
+// wordList holds English words, the most frequent first, counted in texts of our
+// own. They are no detector: they say where words end in a text without blanks,
+// and what a word was before its letters were shaken or left out.
+//
+//go:embed words.txt
+var wordList string
+
+// A vocabulary maps words to their ranks by open addressing. Only hashes are
+// kept: a collision makes one word too many known.
+type vocabulary struct {
+	sieve [1 << 10]uint64 // one bit a word: most others end here
+	keys  [1 << 14]uint32
+	ranks [1 << 14]uint16
+}
+
+// known are the words of wordList.
+var known = func() *vocabulary {
+	v := &vocabulary{}
+	rank := 0
+	for w := range eachWord(wordList) {
+		h := letterSeed
+		for i := range len(w) {
+			h = letterStep(h, w[i])
+		}
+		v.put(h, rank)
+		rank++
 	}
-	return t
+	return v
 }()
 
-// A shape is a word of the dictionary and what stays the same when its inner
-// letters change places.
+const letterSeed = uint64(14695981039346656037) // FNV-1a
+
+func letterStep(h uint64, c byte) uint64 { return (h ^ uint64(c)) * 1099511628211 }
+
+// place spreads a hash: the bit of the sieve, the first slot, and what is kept.
+func place(h uint64) (bit, slot, key uint32) {
+	h = (h ^ h>>32) * 0x9E3779B97F4A7C15
+	return uint32(h >> 48), uint32(h>>34) & (1<<14 - 1), uint32(h) | 1
+}
+
+func (v *vocabulary) put(h uint64, rank int) {
+	bit, slot, key := place(h)
+	v.sieve[bit>>6] |= 1 << (bit & 63)
+	for v.keys[slot] != 0 {
+		if v.keys[slot] == key {
+			return
+		}
+		slot = (slot + 1) & (1<<14 - 1)
+	}
+	v.keys[slot], v.ranks[slot] = key, uint16(rank)
+}
+
+// rank returns how many words are more frequent than the one with a hash, -1 if
+// it is no word.
+func (v *vocabulary) rank(h uint64) int {
+	bit, slot, key := place(h)
+	if v.sieve[bit>>6]&(1<<(bit&63)) == 0 {
+		return -1
+	}
+	for v.keys[slot] != 0 {
+		if v.keys[slot] == key {
+			return int(v.ranks[slot])
+		}
+		slot = (slot + 1) & (1<<14 - 1)
+	}
+	return -1
+}
+
+// has reports whether w, in either case, is a word. Of single letters, a and i
+// are.
+func (v *vocabulary) has(w []byte) bool {
+	if len(w) > longestKnown {
+		return false
+	}
+	h := letterSeed
+	for _, c := range w {
+		h = letterStep(h, lowerOf[c])
+	}
+	return v.rank(h) >= 0
+}
+
+// A wordShape is a word and what stays the same when its inner letters change
+// places.
 type wordShape struct {
 	shape uint64
 	word  string
 }
 
-// shapes is a table of the longer words with open addressing: looking up every
-// longer word of a text must cost next to nothing.
-var shapes = func() (t [2048]wordShape) {
-	for w := range eachWord {
-		if len(w) < shortestShaken {
+// A gallery is a table of longer words by their shape, with open addressing.
+type gallery []wordShape
+
+// hung makes a gallery of at least twice as many places as words. Of two words of
+// one shape, the first stays.
+func hung(size, shortest int, list string) gallery {
+	t := make(gallery, size)
+	for w := range eachWord(list) {
+		if len(w) < shortest {
 			continue
 		}
 		h := shape([]byte(w))
-		i := h % uint64(len(t))
-		for t[i].word != "" {
-			i = (i + 1) % uint64(len(t))
+		i := h & uint64(len(t)-1)
+		for t[i].word != "" && t[i].shape != h {
+			i = (i + 1) & uint64(len(t)-1)
 		}
-		t[i] = wordShape{h, w}
+		if t[i].word == "" {
+			t[i] = wordShape{h, w}
+		}
 	}
 	return t
-}()
+}
+
+// shapes are the words that shaken ones are noticed by, allShapes those that
+// they are put back with.
+var (
+	shapes    = hung(2048, leastShaken, dictionary)
+	allShapes = hung(1<<14, shortestShaken, wordList)
+)
 
 // restored returns the word that w was before its inner letters changed places;
 // "" if there is none, or if they did not.
-func restored(w []byte) string {
+func (t gallery) restored(w []byte) string {
 	if len(w) < shortestShaken || len(w) > longestKnown {
 		return ""
 	}
 	h := shape(w)
-	for i := h % uint64(len(shapes)); shapes[i].word != ""; i = (i + 1) % uint64(len(shapes)) {
-		if shapes[i].shape == h {
-			if shapes[i].word == string(w) {
+	for i := h & uint64(len(t)-1); t[i].word != ""; i = (i + 1) & uint64(len(t)-1) {
+		if t[i].shape == h {
+			if t[i].word == string(w) {
 				return ""
 			}
-			return shapes[i].word
+			return t[i].word
 		}
 	}
 	return ""
 }
 
-// eachWord yields the words of the dictionary.
-func eachWord(yield func(string) bool) {
-	for start, i := 0, 0; i <= len(dictionary); i++ {
-		if i == len(dictionary) || dictionary[i] == ' ' || dictionary[i] == '\n' {
-			if i > start && !yield(dictionary[start:i]) {
-				return
+// eachWord yields the words of a list.
+func eachWord(list string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for start, i := 0, 0; i <= len(list); i++ {
+			if i == len(list) || list[i] == ' ' || list[i] == '\n' {
+				if i > start && !yield(list[start:i]) {
+					return
+				}
+				start = i + 1
 			}
-			start = i + 1
 		}
 	}
 }
@@ -113,30 +205,77 @@ var letterWeights = func() (t [32]uint64) {
 
 // Lengths of words. A short one can be another when it is shaken: cloud, could.
 const (
-	longestKnown   = 14
-	shortestShaken = 6
+	longestKnown   = 16
+	leastShaken    = 5 // to be noticed
+	shortestShaken = 4
 )
 
-// cut cuts a word without blanks into the fewest words of the dictionary that
-// cover it. It writes to begins, for each place, where the word that ends there
-// begins. A word that is known, or that would fall into splinters, is not cut:
+// wordCost is how many quarters of a bit a word of a rank takes (Zipf's law), and
+// what letters take that are no word.
+var wordCost = func() (t [1 << 14]int32) {
+	for rank := range t {
+		t[rank] = int32(4 * math.Log2(12*float64(rank+4)))
+	}
+	return t
+}()
+
+const (
+	strangeWord   = 4 * 9
+	strangeLetter = 4 * 5
+)
+
+// cut cuts a word without blanks where English words end, so that its letters
+// cost least. It writes to begins, for each place, where the piece that ends
+// there begins. What is known, or stays strange for the most part, is not cut:
 // "documentation" is no document at i on.
 func (s *Scanner) cut(w []byte) bool {
-	s.begins, s.pieces = append(s.begins[:0], 0), append(s.pieces[:0], 0)
-	last := 0
+	s.begins, s.costs = append(s.begins[:0], 0), append(s.costs[:0], 0)
 	for i := 1; i <= len(w); i++ {
-		if i-last > longestKnown {
-			return false
-		}
-		from, fewest := int32(-1), int32(1<<30)
-		s.work += longestKnown
-		for n := min(i, longestKnown); n > 0; n-- {
-			if s.begins[i-n] >= 0 && s.pieces[i-n]+1 < fewest && (n > 1 || w[i-1] == 'a' || w[i-1] == 'i') && known[string(w[i-n:i])] {
-				from, fewest, last = int32(i-n), s.pieces[i-n]+1, i
+		s.begins, s.costs = append(s.begins, 0), append(s.costs, 1<<30)
+	}
+	s.work += longestKnown * len(w)
+	for i := range len(w) {
+		h, base := letterSeed, s.costs[i]
+		for k := i; k < len(w) && k < i+longestKnown; k++ {
+			c := lowerOf[w[k]]
+			h = letterStep(h, c)
+			cost := base + strangeWord + strangeLetter*int32(k+1-i)
+			if k > i || c == 'a' || c == 'i' {
+				if rank := known.rank(h); rank >= 0 {
+					cost = base + wordCost[rank]
+				}
+			}
+			if cost < s.costs[k+1] {
+				s.costs[k+1], s.begins[k+1] = cost, int32(i)
 			}
 		}
-		s.begins, s.pieces = append(s.begins, from), append(s.pieces, fewest)
 	}
-	n := int(s.pieces[len(w)])
-	return s.begins[len(w)] >= 0 && n >= 3 && 2*len(w) >= 7*n
+	return s.sensible(w)
+}
+
+// sensible judges what cut found: at least three words, of letters most of which
+// are in words.
+func (s *Scanner) sensible(w []byte) bool {
+	words, letters := 0, 0
+	for k := len(w); k > 0; {
+		start := int(s.begins[k])
+		if n := k - start; known.has(w[start:k]) {
+			words++
+			letters += n
+			if n == 1 {
+				letters--
+			}
+		}
+		k = start
+	}
+	return words >= 3 && 4*letters >= 3*len(w) && 2*letters >= 5*words
+}
+
+// putBack returns the word that w was before its inner letters changed places,
+// unless it is a word as it is.
+func putBack(w []byte) string {
+	if known.has(w) {
+		return ""
+	}
+	return allShapes.restored(w)
 }

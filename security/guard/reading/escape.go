@@ -163,6 +163,11 @@ func backslashEscape(b []byte) (rune, bool, int) {
 	if len(b) < 2 {
 		return 0, false, 0
 	}
+	if b[1] == '\\' && len(b) >= 7 && b[2] == 'u' { // an escape in a string in a string
+		if r, ok := hexRune(b[3:7]); ok {
+			return r, false, 7
+		}
+	}
 	switch c := b[1]; {
 	case c == 'u' && len(b) > 3 && b[2] == '{':
 		end := bytes.IndexByte(b[3:min(len(b), 11)], '}')
@@ -177,6 +182,9 @@ func backslashEscape(b []byte) (rune, bool, int) {
 		if r, ok := hexRune(b[2:10]); ok {
 			return r, false, 10
 		}
+	case c == 'N':
+		r, n := namedLetter(b)
+		return r, false, n
 	case c == 'x':
 		if p, ok := hexPair(b[2:]); ok {
 			return rune(p), true, 4

@@ -194,6 +194,16 @@ func (f *folder) rune(r rune, i, n int) int {
 		f.voiced(r, i, n)
 	case r == 0xFF9E || r == 0xFF9F: // the same in half width
 		f.voiced(r-0xFF9E+0x3099, i, n)
+	case 0xE000 <= r && r <= 0xF8FF: // private use: shows nothing that is known
+		f.quiet++
+	case 0x1D400 <= r && r <= 0x1D6A3: // mathematical letters, also those that Unicode has elsewhere
+		f.disguise = true
+		k := (r - 0x1D400) % 52
+		if k < 26 {
+			f.put('a'+k, 'A'+k, i, n)
+		} else {
+			f.put('a'+k-26, 'a'+k-26, i, n)
+		}
 	case 0x2010 <= r && r <= 0x201F || r == 0x2212:
 		f.put(plainSign(r), plainSign(r), i, n)
 	case 0x1100 <= r && r <= 0x11FF:
@@ -255,7 +265,11 @@ func (f *folder) mark() {
 
 // compatible folds a character by its decomposition (UAX #15, NFKD).
 func (f *folder) compatible(r rune, i, n int) {
-	if b := boxed(r); b != 0 {
+	b := boxed(r)
+	if b == 0 && f.besideLetter(i, n) {
+		b = pictured(r)
+	}
+	if b != 0 {
 		f.disguise = true
 		f.put(unicode.ToLower(b), b, i, n)
 		return
@@ -277,6 +291,26 @@ func (f *folder) compatible(r rune, i, n int) {
 		return
 	}
 	f.decomposed(d, i, n, r >= 0xFF00 || 0x2460 <= r && r <= 0x24FF)
+}
+
+// pictured returns the letter or sign that an emoji looks like, 0 for none.
+func pictured(r rune) rune {
+	switch r {
+	case 0x2B55:
+		return 'O'
+	case 0x274C, 0x274E:
+		return 'X'
+	case 0x2757, 0x2755:
+		return '!'
+	case 0x2753, 0x2754:
+		return '?'
+	}
+	return 0
+}
+
+// besideLetter reports whether an ASCII letter stands directly before or after.
+func (f *folder) besideLetter(i, n int) bool {
+	return len(f.text) > 0 && letterOf[f.text[len(f.text)-1]] < noLetter || i+n < len(f.src) && letterOf[f.src[i+n]] < noLetter
 }
 
 // decomposed writes what a character stands for. A styled one is chosen by

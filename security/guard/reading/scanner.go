@@ -20,7 +20,7 @@ type Scanner struct {
 	shown    []uint64 // fingerprints of the readings that were shown
 	names    map[pairOfNames]string
 	begins   []int32 // see cut
-	pieces   []int32 // how many words end there
+	costs    []int32 // see cut
 	words    []byte  // see puts
 	readings int
 	budget   int // bytes that decodings may still have
@@ -106,11 +106,26 @@ func (s *Scanner) blocks(layer int, v *survey) {
 	if v.odd > 0 {
 		s.base64(layer)
 	}
+	if v.leet >= 3 || v.odd >= 3 {
+		s.rot47(layer)
+	}
+	if v.odd > 0 {
+		s.dense(layer)
+	}
+	if v.signs[plusSign] >= 3 {
+		s.utf7(layer)
+	}
 	if v.base32 > 0 {
 		s.base32(layer)
 	}
 	if v.codes >= 4 || v.hex >= 10 {
 		s.codes(layer)
+	}
+	if v.codes >= 8 {
+		s.dump(layer)
+	}
+	if v.figures >= leastFigures {
+		s.figures(layer)
 	}
 }
 

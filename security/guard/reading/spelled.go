@@ -18,7 +18,7 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.leet >= 2 || v.signs[leetSign] >= 3 {
 		s.leet(layer)
 	}
-	if v.gap >= 16 && v.signs[dotSign]+v.signs[dashSign] >= 12 {
+	if v.gap >= 16 && v.signs[dotSign]+v.signs[dashSign] >= 12 || v.bullets >= 12 {
 		s.morse(layer)
 	}
 	if has.braille >= 4 {
@@ -33,8 +33,17 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.shaken >= 3 || v.shaken == 2 && v.words <= 8 { // two are slips in a longer text
 		s.shaken(layer, v.shakenIn)
 	}
+	if v.bare >= 8 || v.stars >= 3 {
+		s.vowels(layer, v)
+	}
 	if v.spells >= 2 {
 		s.nato(layer)
+	}
+	if v.inside >= 3 {
+		s.unmarked(layer)
+	}
+	if v.joints >= 10 || v.stubs >= 6 {
+		s.glued(layer)
 	}
 }
 
@@ -123,15 +132,13 @@ func narrowest(b []byte, i int) int {
 	return least
 }
 
-// width measures a gap. Folding makes one blank of several, so a blank that came
-// from several counts as two.
+// width measures a gap as it was before folding made one blank of several.
 func width(b []byte, t *trail, lo, hi int) int {
 	n := hi - lo
 	for i := lo; i < hi; i++ {
 		if b[i] == ' ' || b[i] == '\n' {
-			if from, to := t.source(i); to-from > 1 {
-				n++
-			}
+			from, to := t.source(i)
+			n += min(to-from, 9) - 1
 		}
 	}
 	return n
@@ -151,7 +158,7 @@ func (s *Scanner) joined(layer int) {
 		}
 		end, pieces, plain, long := s.piecesOf(b, i)
 		words++
-		if pieces > 1 && !plain && (!long || known[string(s.words)]) {
+		if pieces > 1 && !plain && (!long || known.has(s.words)) {
 			if from < 0 {
 				from, _ = lines(b, span{i, end}, 2*block)
 				words = 1
@@ -164,7 +171,7 @@ func (s *Scanner) joined(layer int) {
 			}
 			from = end
 			cuts++
-			if len(s.words) >= 5 && known[string(s.words)] {
+			if len(s.words) >= 5 && known.has(s.words) {
 				sure++
 			}
 		}
@@ -193,7 +200,7 @@ func (s *Scanner) piecesOf(b []byte, i int) (end, pieces int, plain, long bool) 
 		}
 		pieces++
 		piece := s.words[start:]
-		plain = plain || len(piece) > 2 && known[string(piece)]
+		plain = plain || len(piece) > 2 && known.has(piece)
 		long = long || len(piece) > 6
 		if end+1 >= len(b) || !joins(b[end]) || wordOf[b[end+1]]&(inLower|inUpper) == 0 {
 			return end, pieces, plain, long
@@ -338,58 +345,92 @@ var morseCodes = [...]string{
 	"-----", ".----", "..---", "...--", "....-", ".....", "-....", "--...", "---..", "----.",
 }
 
+// morseMarks are the codes of punctuation.
+var morseMarks = [...]struct {
+	code string
+	mark byte
+}{
+	{".-.-.-", '.'}, {"--..--", ','}, {"..--..", '?'}, {".----.", '\''}, {"-.-.--", '!'}, {"-..-.", '/'}, {"-.--.", '('}, {"-.--.-", ')'},
+	{"---...", ':'}, {"-.-.-.", ';'}, {"-...-", '='}, {".-.-.", '+'}, {"-....-", '-'}, {".-..-.", '"'}, {".--.-.", '@'}, {"..--.-", '_'}, {".-...", '&'},
+}
+
 // morseOf maps a code, written in binary after a leading 1, to its character.
-var morseOf = func() (t [64]byte) {
+var morseOf = func() (t [128]byte) {
 	for k, code := range morseCodes {
-		n := 1
-		for _, c := range code {
-			n <<= 1
-			if c == '-' {
-				n++
-			}
-		}
-		t[n] = byte('a' + k)
+		t[morseKey(code)] = byte('a' + k)
 		if k >= 26 {
-			t[n] = byte('0' + k - 26)
+			t[morseKey(code)] = byte('0' + k - 26)
 		}
+	}
+	for _, m := range morseMarks {
+		t[morseKey(m.code)] = m.mark
 	}
 	return t
 }()
+
+func morseKey(code string) int {
+	n := 1
+	for _, c := range code {
+		n <<= 1
+		if c == '-' {
+			n++
+		}
+	}
+	return n
+}
 
 // morse reads rows of dots and dashes. A slash, a bar or a line end is a blank.
 func (s *Scanner) morse(layer int) {
 	b := s.frames[layer].reading.Cased
 	s.work += 2 * len(b)
 	for i := 0; i < len(b) && !s.stopped; {
-		if morseSign(b[i]) == 0 {
-			i++
+		if k, n := morseSign(b[i:]); k == 0 {
+			i += n
 			continue
 		}
 		m := morseReader{f: s.begin(layer), trail: &s.frames[layer].folder.trail}
 		start := i
-		for i < len(b) && m.read(b[i], i) {
-			i++
+		for i < len(b) {
+			n := m.read(b, i)
+			if n == 0 {
+				break
+			}
+			i += n
 		}
 		m.flush(i)
 		s.work += 3 * (i - start)
 		if f := m.f; len(f.raw) >= 6 && different(f.raw) >= 4 {
 			s.offer(layer, "morse", language)
 		}
-		for i < len(b) && morseSign(b[i]) != 0 { // the rest of what is no code
-			i++
+		for i < len(b) { // the rest of what is no code
+			k, n := morseSign(b[i:])
+			if k == 0 {
+				break
+			}
+			i += n
 		}
 	}
 }
 
-// morseSign returns 1 for a dot, 2 for a dash and 0 for what is neither.
-func morseSign(c byte) uint {
-	switch c {
-	case '.':
-		return 1
+// morseSign returns 1 for a dot, 2 for a dash and 0 for what is neither, and its
+// length.
+func morseSign(b []byte) (sign uint, n int) {
+	switch b[0] {
+	case '.', '*':
+		return 1, 1
 	case '-', '_':
-		return 2
+		return 2, 1
+	case 0xC2:
+		if len(b) > 1 && b[1] == 0xB7 { // a middle dot
+			return 1, 2
+		}
+	case 0xE2:
+		switch r, n := utf8.DecodeRune(b); r {
+		case 0x2022, 0x2219, 0x22C5, 0x25CF:
+			return 1, n
+		}
 	}
-	return 0
+	return 0, 1
 }
 
 // A morseReader decodes one row.
@@ -400,22 +441,26 @@ type morseReader struct {
 	from  int
 }
 
-// read takes one byte and reports whether the row goes on.
-func (m *morseReader) read(c byte, i int) bool {
-	if k := morseSign(c); k > 0 {
+// read takes the sign at i and returns its length, 0 if the row ends.
+func (m *morseReader) read(b []byte, i int) int {
+	if k, n := morseSign(b[i:]); k > 0 {
 		if m.code == 0 {
 			m.code, m.from = 1, i
 		}
 		m.code = m.code<<1 | (k - 1)
-		return m.code < uint(len(morseOf))
+		if m.code >= uint(len(morseOf)) {
+			return 0
+		}
+		return n
 	}
+	c := b[i]
 	if c != ' ' && c != '/' && c != '|' && c != '\n' || !m.flush(i) {
-		return false
+		return 0
 	}
 	if from, to := m.trail.source(i); c != ' ' || to-from > 2 {
 		m.f.emit(' ', i, 1)
 	}
-	return true
+	return 1
 }
 
 // flush ends a code and reports whether it was one.
@@ -501,31 +546,44 @@ func (s *Scanner) pigWord(f *frame, b []byte, lo, hi int) {
 		f.copy(b[lo:hi], lo)
 		return
 	}
-	if c := b[stem-1]; stem-lo > 1 && (c == 'w' || c == 'y') && (vowel(b[lo]) || b[lo] == 'y') {
-		f.copy(b[lo:stem-1], lo)
-		return
-	}
-	onset := stem
-	for onset > lo && stem-onset < 3 && !vowel(b[onset-1]) {
-		onset--
-	}
-	for k := onset; k < stem; k++ {
-		if startsWord(b[k:stem]) && s.puts(b[k:stem], b[lo:k]) {
-			onset = k
-			break
+	onset, best := -1, 1<<30
+	for k := max(lo, stem-3); k <= stem; k++ {
+		if k > lo && (stem-k <= 1 || startsWord(b[k:stem])) {
+			if rank := s.rankOf(b[k:stem], b[lo:k]); rank >= 0 && rank < best {
+				onset, best = k, rank
+			}
 		}
 	}
-	for stem-onset > 1 && !startsWord(b[onset:stem]) {
-		onset++
+	if c := b[stem-1]; stem-lo > 1 && (c == 'w' || c == 'y') && (vowel(b[lo]) || b[lo] == 'y') {
+		if rank := s.rankOf(nil, b[lo:stem-1]); onset < 0 || rank >= 0 && rank < best {
+			f.copy(b[lo:stem-1], lo)
+			return
+		}
+	}
+	if onset < 0 {
+		onset = stem
+		for onset > lo && stem-onset < 3 && !vowel(b[onset-1]) {
+			onset--
+		}
+		for stem-onset > 1 && !startsWord(b[onset:stem]) {
+			onset++
+		}
 	}
 	f.copy(b[onset:stem], onset)
 	f.copy(b[lo:onset], lo)
 }
 
-// puts reports whether a beginning and the rest make a known word.
-func (s *Scanner) puts(begin, rest []byte) bool {
-	s.words = append(append(s.words[:0], begin...), rest...)
-	return known[string(s.words)]
+// rankOf returns the rank of the word that a beginning and the rest make, -1 if
+// they make none.
+func (s *Scanner) rankOf(begin, rest []byte) int {
+	h := letterSeed
+	for _, c := range begin {
+		h = letterStep(h, c)
+	}
+	for _, c := range rest {
+		h = letterStep(h, c)
+	}
+	return known.rank(h)
 }
 
 func vowel(c byte) bool {
@@ -585,44 +643,36 @@ func spelling(w []byte) bool {
 	return false
 }
 
-// shortestRun is the length of a word that could be several without blanks.
-const shortestRun = 14
+// shortestRun is the length of a word that could be several without blanks, and
+// longestCut that of the longest that is cut.
+const (
+	shortestRun = 14
+	longestCut  = 1 << 12
+)
 
-// unspaced cuts long words of the text into words: "ignoreallprevious".
+// unspaced cuts long words of the text into words: "ignoreallprevious". Beside
+// them, shorter ones are cut as well: blanks were taken out of all of the text.
 func (s *Scanner) unspaced(layer int) {
-	b := s.frames[layer].reading.Text
+	b := s.frames[layer].reading.Cased
 	s.work += 2 * len(b)
 	f := s.begin(layer)
-	from, cuts := -1, 0
+	from, cuts, shortest := -1, 0, shortestRun
 	for i := 0; i < len(b); {
-		if wordOf[b[i]]&inLower == 0 {
+		if wordOf[b[i]]&(inLower|inUpper) == 0 {
 			i++
 			continue
 		}
 		end := i
-		for end < len(b) && wordOf[b[end]]&inLower != 0 {
+		for end < len(b) && wordOf[b[end]]&(inLower|inUpper) != 0 {
 			end++
 		}
-		if end-i >= shortestRun && end-i <= 1024 && s.cut(b[i:end]) {
+		if w := b[i:min(end, i+longestCut)]; len(w) >= shortest && !known.has(w) && s.cut(w) {
 			if from < 0 {
 				from, _ = lines(b, span{i, end}, 2*block)
 			}
 			f.copy(b[from:i], from)
-			for k := end; k > i; {
-				start := i + int(s.begins[k-i])
-				s.begins[k-i] = -2
-				k = start
-			}
-			at := i
-			for k := i + 1; k <= end; k++ {
-				if s.begins[k-i] == -2 {
-					f.copy(b[at:k], at)
-					if at = k; k < end {
-						f.emit(' ', k, 0)
-					}
-				}
-			}
-			from, cuts = end, cuts+1
+			s.apart(f, w, i)
+			from, cuts, shortest = i+len(w), cuts+1, shortestRun/2
 		}
 		i = end
 	}
@@ -630,6 +680,24 @@ func (s *Scanner) unspaced(layer int) {
 		_, end := lines(b, span{from, from}, 2*block)
 		f.copy(b[from:end], from)
 		s.offer(layer, "unspaced", text)
+	}
+}
+
+// apart writes the word at i with blanks where cut cut it.
+func (s *Scanner) apart(f *frame, w []byte, i int) {
+	for k := len(w); k > 0; {
+		start := int(s.begins[k])
+		s.begins[k] = -1
+		k = start
+	}
+	at := 0
+	for k := 1; k <= len(w); k++ {
+		if s.begins[k] < 0 {
+			f.copy(w[at:k], i+at)
+			if at = k; k < len(w) {
+				f.emit(' ', i+k, 0)
+			}
+		}
 	}
 }
 
@@ -650,7 +718,7 @@ func (s *Scanner) shaken(layer int, part span) {
 		for end < len(b) && wordOf[b[end]]&inLower != 0 {
 			end++
 		}
-		if w := restored(b[i:end]); w != "" {
+		if w := putBack(b[i:end]); w != "" {
 			f.copy(b[from:i], from)
 			f.up.add(len(f.raw), i, end-i, end-i, 1)
 			f.raw = append(f.raw, w...)

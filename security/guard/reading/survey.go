@@ -13,14 +13,27 @@ type survey struct {
 	leet     int // words with a digit or sign between letters
 	ay       int // words that end in "ay", as all do in pig latin
 	words    int
-	run      int  // the longest word of small letters alone
-	spells   int  // words that only the spelling alphabet uses, or nearly
-	turns    int  // words that speak of the order of words
-	turnAt   int  // the last one
-	shaken   int  // words that are known ones with their inner letters shaken
-	shakenIn span // from the first to the last of them
-	chain    int  // letters that stand alone, up to here
-	numbers  int  // words of hexadecimal digits, up to here
+	run      int    // the longest word of small letters alone
+	spells   int    // words that only the spelling alphabet uses, or nearly
+	turns    int    // words that speak of the order of words
+	turnAt   int    // the last one
+	shaken   int    // words that are known ones with their inner letters shaken
+	shakenIn span   // from the first to the last of them
+	chain    int    // letters that stand alone, up to here
+	numbers  int    // words of hexadecimal digits, up to here
+	joints   int    // the longest row of words with the same signs between them, or nearly
+	joint    int    // such words, up to here
+	sign     uint32 // between the last two of them
+	sign2    uint32 // the one before
+	bullets  int    // words that are a few signs of two or three bytes
+	stubs    int    // the longest row of words of up to three letters
+	stub     int    // such words, up to here
+	inside   int    // marks of a markup language directly after a letter
+	bare     int    // the longest row of words without a vowel after their first letter, or nearly
+	bared    int    // such words, up to here
+	stars    int    // stars between letters
+	figures  int    // the longest row of words of digits, or nearly
+	figure   int    // such words, up to here
 
 	signs [16]int // how often each sign of signOf occurs
 
@@ -59,6 +72,7 @@ const (
 	inOther // letters that are no hexadecimal digits
 	inBase  // '+', '/' and '=': not letters but in base64
 	inHigh  // part of a letter that is not ASCII
+	inVowel
 )
 
 var wordOf = func() (t [256]uint8) {
@@ -81,6 +95,10 @@ var wordOf = func() (t [256]uint8) {
 		case 'A' <= c && c <= 'Z':
 			t[c] |= inUpper
 		}
+		switch lowerOf[c] {
+		case 'a', 'e', 'i', 'o', 'u', 'y':
+			t[c] |= inVowel
+		}
 	}
 	return t
 }()
@@ -99,13 +117,18 @@ const (
 	joinSign
 	equalSign
 	hashSign
+	quoteSign
+	plusSign
 )
 
 var signOf = [256]uint8{
 	'%': percentSign, '&': ampersand, '\\': backslash, '<': angle, '[': bracket, '.': dotSign, '-': dashSign, '_': dashSign,
 	'@': leetSign, '$': leetSign, '!': leetSign, '|': leetSign,
-	'*': joinSign, '~': joinSign, '^': joinSign, '\'': joinSign, '`': joinSign, ',': joinSign, '=': equalSign, '#': hashSign,
+	'*': joinSign, '~': joinSign, '^': joinSign, '\'': joinSign, '`': joinSign, ',': joinSign, '=': equalSign, '#': hashSign, '"': quoteSign, '+': plusSign,
 }
+
+// marking are the signs that begin and end a mark within a text.
+var marking = [256]bool{'<': true, '>': true, '[': true, ']': true, '*': true, '~': true, '`': true, '/': true}
 
 // take surveys a folded text.
 func (s *survey) take(text, cased []byte) {
@@ -121,6 +144,23 @@ func (s *survey) take(text, cased []byte) {
 		}
 		start := i
 		s.gap = max(s.gap, start-last)
+		if last > 0 && start > last && marking[cased[last]] && marking[cased[start-1]] && cased[start-1] != '<' && cased[start-1] != '[' {
+			s.inside++
+			if cased[last] == '*' && start == last+1 {
+				s.stars++
+			}
+		}
+		if n := start - last; n > 1 || n == 1 && cased[last] != ' ' {
+			if sign := uint32(n)<<16 | uint32(cased[last])<<8 | uint32(cased[start-1]); sign == s.sign || sign == s.sign2 {
+				s.joint += 2
+				s.joints = max(s.joints, s.joint)
+			} else {
+				s.sign, s.sign2 = sign, s.sign
+				s.joint = max(s.joint-1, 0)
+			}
+		} else if s.joint > 0 {
+			s.joint--
+		}
 		var rest uint8
 		for i++; i < len(cased); i++ {
 			k := wordOf[cased[i]]
@@ -141,6 +181,18 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 	s.words++
 	n := end - start
 	all := first | rest
+	if n <= 3 && all&(inDigit|inHigh) == 0 {
+		s.stub++
+		s.stubs = max(s.stubs, s.stub)
+	} else {
+		s.stub = 0
+	}
+	if all&inDigit != 0 {
+		s.figure += 2
+		s.figures = max(s.figures, s.figure)
+	} else if s.figure > 0 {
+		s.figure--
+	}
 	if n == 1 {
 		if first&(inLower|inUpper) != 0 {
 			s.chain++
@@ -149,14 +201,30 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 		s.number(first&inDigit != 0)
 		return
 	}
+	if n >= 3 && rest&inVowel == 0 && all&(inDigit|inHigh|inBase) == 0 {
+		s.bared += 2
+		s.bare = max(s.bare, s.bared)
+	} else if s.bared > 0 && n >= 3 {
+		s.bared--
+	}
 	s.chain = 0
 	s.number(all&(inOther|inBase|inHigh) == 0 && (all&inDigit != 0 || n == 2) || first&inDigit != 0 && text[start+1] == 'x')
-	if all == all&(inLower|inHex|inOther) && all&inDigit == 0 {
+	if all == all&(inLower|inHex|inOther|inVowel) && all&inDigit == 0 {
 		s.small(text, start, end)
 		return
 	}
 	if all&inHigh != 0 {
+		if first == inHigh && n <= 12 && (text[start] == 0xC2 || text[start] == 0xE2) {
+			s.bullets++
+		}
+		if all&(inLower|inUpper) != 0 && n >= 16 && scattered(text[start:end]) {
+			s.joints = n
+		}
 		return
+	}
+	if all&inBase != 0 && n >= 3 {
+		s.joint += 3
+		s.joints = max(s.joints, s.joint)
 	}
 	s.mixed(text, start, end, all, rest)
 }
@@ -182,7 +250,7 @@ func (s *survey) small(text []byte, start, end int) {
 		return
 	}
 	w := text[start:end]
-	if restored(w) != "" {
+	if n >= leastShaken && shapes.restored(w) != "" {
 		if s.shaken == 0 {
 			s.shakenIn.lo = start
 		}

@@ -76,3 +76,13 @@ func (t *trail) span(i, j int) (lo, hi int) {
 	c, d := t.source(j - 1)
 	return min(a, c), max(b, d)
 }
+
+// cutBack forgets what was added from a byte of the text on.
+func (t *trail) cutBack(at int) {
+	n := len(t.stretches)
+	for n > 0 && int(t.stretches[n-1].at) >= at {
+		n--
+	}
+	t.stretches = t.stretches[:n]
+	t.unit = 0
+}
