@@ -60,6 +60,8 @@ type tokeniser struct {
 	lexicon *Lexicon
 	tokens  []token
 	grams   []uint32
+	lately  *[1024]uint64
+	before  uint32
 	marks   []int32 // tokens before each mark of code: braces, semicolons...
 
 	text     []byte
@@ -86,7 +88,10 @@ const minStem = 2
 
 // run cuts the text. upper tells of a byte whether it was a capital letter.
 func (t *tokeniser) run(text []byte, upper func(int) bool) {
-	*t = tokeniser{lexicon: t.lexicon, tokens: t.tokens[:0], grams: t.grams[:0], marks: t.marks[:0], text: text, upper: upper, start: sentenceStart | lineStart, r1: ' '}
+	if t.lately == nil {
+		t.lately = new([1024]uint64)
+	}
+	*t = tokeniser{lexicon: t.lexicon, lately: t.lately, before: t.before + uint32(len(t.grams)) + 1000, tokens: t.tokens[:0], grams: t.grams[:0], marks: t.marks[:0], text: text, upper: upper, start: sentenceStart | lineStart, r1: ' '}
 	for i := 0; i < len(text); {
 		r, size := rune(text[i]), 1
 		if r >= utf8.RuneSelf {
@@ -145,9 +150,25 @@ func (t *tokeniser) gram(r rune) {
 	if r == '\n' {
 		c = ' '
 	}
-	t.grams = append(t.grams, bucket(((t.r3*spread1+t.r2)*spread1+t.r1)*spread2+c))
+	t.emit(bucket(((t.r3*spread1+t.r2)*spread1+t.r1)*spread2 + c))
 	t.r3, t.r2, t.r1 = t.r2, t.r1, c
 }
+
+// emit adds an n-gram unless it was added a moment ago: a run of noughts or a
+// table of numbers would else say the same thing a hundred times.
+func (t *tokeniser) emit(x uint32) {
+	slot := &t.lately[x&uint32(len(t.lately)-1)]
+	now := t.before + uint32(len(t.grams)) //nolint:gosec // a segment is short
+	was := *slot
+	*slot = uint64(x)<<32 | uint64(now)
+	if uint32(was>>32) == x && now-uint32(was) < lateGrams { //nolint:gosec // halves
+		return
+	}
+	t.grams = append(t.grams, x)
+}
+
+// lateGrams is how many n-grams are a moment: about a chunk of them.
+const lateGrams = 120
 
 // Odd constants that spread the characters of an n-gram over a hash.
 const (
@@ -175,9 +196,9 @@ func (t *tokeniser) endWord(i int) {
 	if t.quote != 0 && !t.value {
 		flags |= quoted
 	}
-	t.grams = append(t.grams, bucket(t.hash+7))
+	t.emit(bucket(t.hash + 7))
 	if t.last != 0 {
-		t.grams = append(t.grams, bucket(t.last*31+t.hash))
+		t.emit(bucket(t.last*31 + t.hash))
 	}
 	t.last = t.hash
 	t.add(t.at, i, t.hash, t.stem, flags)
@@ -336,7 +357,8 @@ func (t *tokeniser) runes(lo, hi int) {
 		c := uint64(uint32(r)) //nolint:gosec // a rune's bits
 		t.width += width(r)
 		pair := t.r1*spread2 + c
-		t.grams = append(t.grams, bucket(pair+12), bucket((t.r2*spread1+t.r1)*spread2+c))
+		t.emit(bucket(pair + 12))
+		t.emit(bucket((t.r2*spread1+t.r1)*spread2 + c))
 		t.r3, t.r2, t.r1 = t.r2, t.r1, c
 	}
 }
