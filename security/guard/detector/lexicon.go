@@ -38,6 +38,7 @@ type Lexicon struct {
 	negation uint8
 	lead     concepts // may stand before the verb of an order
 	speak    concepts // tell that a sentence speaks about something
+	joins    []uint64 // hashes of words that join two orders
 	starts   [256][]uint16
 	sum      [sha256.Size]byte
 	splitter *tokeniser // while loading
