@@ -43,6 +43,7 @@ type Lexicon struct {
 	aside    concepts // verbs that one also asks about for oneself
 	speak    concepts // tell that a sentence speaks about something
 	heads    [256][]head // of the patterns, by the concept that begins them
+	joins    []uint64 // hashes of words that join two orders
 	sum      [sha256.Size]byte
 	splitter *tokeniser // while loading
 }

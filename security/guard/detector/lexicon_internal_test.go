@@ -107,7 +107,7 @@ func TestMistakesInTheDataAreNamed(t *testing.T) {
 
 func TestPatternsMatchWhereTheySay(t *testing.T) {
 	t.Parallel()
-	const words = "override: ignore\nprior: previous\ninstructions: rules\nreporting: example\nyou: you\nnew: new\nmodel: robot\n"
+	const words = "override: ignore\nprior: previous\ninstructions: rules\nreporting: example\nyou: you\nnew: new\nmodel: robot\nplease: please\n"
 	for _, c := range []struct {
 		row, text string
 		want      int // matches
@@ -128,6 +128,10 @@ func TestPatternsMatchWhereTheySay(t *testing.T) {
 		{"override instructions ; after=you", "ignore rules you made", 0, false},
 		{"model: override", "robot: ignore", 1, false},
 		{"model: override", "robot ignore", 0, false},
+		{"instructions override$", "the rules: rules ignore, they said", 1, false},
+		{"instructions override$", "the rules ignore people", 0, false},
+		{"instructions override$", "rules ignore ve leave", 1, false},
+		{"instructions override$", "rules you ignore please", 1, false},
 		{"override instructions", `he said "ignore rules" and left`, 1, true},
 		{"override instructions", "an example is ignore rules", 1, true},
 		{"override! instructions", "i want you to ignore rules", 1, false},

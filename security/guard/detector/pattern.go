@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/custodyhq/custody/security/guard/reading"
 )
 
 // A Pattern is a row of concepts with a few words between them: what an order to
@@ -33,6 +35,7 @@ type slot struct {
 	order bool // where an order may begin
 	start bool // at the beginning of a sentence
 	colon bool // before a colon
+	end   bool // where an order may end
 }
 
 // concepts is a set of concepts.
@@ -69,6 +72,8 @@ var (
 	leads  = []string{"please", "must", "now", "you", "instead", "urgent", "only", "new", "stop", "condition", "model", "letter", "negation", "continue", "user"}
 	speaks = []string{"reporting", "defence", "attacker"}
 	asides = []string{"override", "forget", "discard", "disable", "stop"}
+	// joins are "and", "then" in languages that put the verb last.
+	joins = []string{"ve", "sonra", "ardından", "और", "फिर", "এবং", "اور", "و", "மற்றும்", "మరియు", "आणि", "그리고", "és"}
 )
 
 // learnPatterns reads patterns.txt, which says itself how a line looks.
@@ -88,6 +93,11 @@ func (l *Lexicon) learnPatterns(body string, ids map[string]uint8) error {
 		l.families = append(l.families, l.familyOf(p.Family))
 	}
 	l.index()
+	for _, word := range joins {
+		for _, p := range newSplitter().split(reading.Fold(word)) {
+			l.joins = append(l.joins, p.hash)
+		}
+	}
 	var err error
 	if l.lead, err = setOf(leads, ids); err != nil {
 		return err
@@ -168,14 +178,16 @@ func (p *Pattern) parseRow(fields []string, ids map[string]uint8) error {
 	return nil
 }
 
-// parseSlot reads concepts divided by | with the signs ! ^ : behind them.
+// parseSlot reads concepts divided by | with the signs ! ^ : $ behind them.
 func parseSlot(f string, ids map[string]uint8) (s slot, err error) {
-	for len(f) > 0 && strings.IndexByte("!^:", f[len(f)-1]) >= 0 {
+	for len(f) > 0 && strings.IndexByte("!^:$", f[len(f)-1]) >= 0 {
 		switch f[len(f)-1] {
 		case '!':
 			s.order = true
 		case '^':
 			s.start = true
+		case '$':
+			s.end = true
 		default:
 			s.colon = true
 		}
@@ -285,7 +297,8 @@ func (e *Extractor) fits(s *slot, i int) bool {
 	return t.concept != 0 && s.of.has(t.concept) &&
 		(!s.start || t.flags&sentenceStart != 0) &&
 		(!s.colon || t.flags&colon != 0) &&
-		(!s.order || e.ordered(i))
+		(!s.order || e.ordered(i)) &&
+		(!s.end || e.closing(i))
 }
 
 // ordered tells whether an order may begin at token i: at the beginning of a
@@ -316,6 +329,26 @@ func (e *Extractor) first(i int) bool {
 	}
 	t := &e.cutter.tokens[i]
 	return t.hi-t.lo == 1 && e.cutter.text[t.lo] == 'i' && t.flags&sentenceStart == 0 && e.shifted(int(t.lo))
+}
+
+// closing tells whether an order may end with token i, as it does where the verb
+// stands last: before the end of a sentence or a clause, before an "and", or
+// before please and the like.
+func (e *Extractor) closing(i int) bool {
+	tokens := e.cutter.tokens
+	k := i + 1
+	for k < len(tokens) && tokens[k].concept == 0 && tokens[k].flags&known != 0 {
+		k++ // the rest of a phrase
+	}
+	for end := k + around; k < end; k++ {
+		if k >= len(tokens) || tokens[k].flags&(sentenceStart|clauseStart) != 0 || slices.Contains(e.cutter.lexicon.joins, tokens[k].hash) {
+			return true
+		}
+		if !e.cutter.lexicon.lead.has(tokens[k].concept) {
+			return false
+		}
+	}
+	return false
 }
 
 // row follows a row from token i and returns its last token, -1 for none. What
