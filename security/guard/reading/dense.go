@@ -24,7 +24,7 @@ func (s *Scanner) dense(layer int) {
 	}
 }
 
-const leastDense = 20
+const leastDense = 30
 
 // digits85 are the digits of RFC 1924.
 const digits85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"

@@ -149,7 +149,7 @@ func (g *gluer) densest(glue uint32) (first, last int) {
 			sum--
 		}
 	}
-	if most < 16 {
+	if most < 18 {
 		return 0, 0
 	}
 	return first, last

@@ -12,7 +12,7 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.singles >= 5 {
 		s.spaced(layer)
 	}
-	if v.short >= 4 {
+	if v.short >= 5 {
 		s.joined(layer)
 	}
 	if v.leet >= 2 || v.signs[leetSign] >= 3 {
