@@ -36,14 +36,14 @@ const (
 	Asked                      // in a question
 	_
 	_
-	Near                       // a pair within three words
-	Far                        // a pair within eight words
-	Across                     // a pair in two sentences
-	Order                      // a pair whose first concept begins the sentence
+	Near   // a pair within three words
+	Far    // a pair within eight words
+	Across // a pair in two sentences
+	Order  // a pair whose first concept begins the sentence
 	_
-	Label                      // a word and a colon at the beginning of a line
-	Marks                      // how many marks of code there are
-	Negated                    // the concept within three words after a negation
+	Label   // a word and a colon at the beginning of a line
+	Marks   // how many marks of code there are
+	Negated // the concept within three words after a negation
 )
 
 // A Feature names a concept feature for explanations.

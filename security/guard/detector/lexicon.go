@@ -36,8 +36,8 @@ type Lexicon struct {
 
 	clitics  [][]byte
 	negation uint8
-	lead     concepts // may stand before the verb of an order
-	speak    concepts // tell that a sentence speaks about something
+	lead     concepts    // may stand before the verb of an order
+	speak    concepts    // tell that a sentence speaks about something
 	heads    [256][]head // of the patterns, by the concept that begins them
 	sum      [sha256.Size]byte
 	splitter *tokeniser // while loading

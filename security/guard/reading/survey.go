@@ -153,6 +153,9 @@ func (s *survey) take(text, cased []byte) {
 				s.stars++
 			}
 		}
+		if start-last >= 3 && (cased[last+1] == '/' && cased[last+2] == '*' || cased[last] == '<' && cased[last+1] == '!') {
+			s.inside++
+		}
 		if start > last && (cased[last] == ' ' || cased[start-1] <= ' ') {
 			s.solid, from = max(s.solid, last-from), start
 		}
@@ -220,6 +223,10 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 		return
 	}
 	if all&inHigh != 0 {
+		if first == inHigh && n <= 8 && text[start] == 0xF0 {
+			s.joint += 4
+			s.joints = max(s.joints, s.joint)
+		}
 		if first == inHigh && n <= 12 && (text[start] == 0xC2 || text[start] == 0xE2) {
 			s.bullets++
 		}
