@@ -14,7 +14,7 @@ type head struct {
 }
 
 // tiers are distances in words.
-var tiers = [...]int{2, 3, 5, 8, maxGap + 1}
+var tiers = [...]int{3, 7, maxGap + 1}
 
 // A view is which concepts stand near a token.
 type view struct {

@@ -15,7 +15,7 @@ func (s *Scanner) dense(layer int) {
 			i++
 		}
 		start := i
-		for i < len(b) && (kindOf[b[i]] == visible || b[i] == '\n' && i-start >= 40 && i+1 < len(b) && kindOf[b[i+1]] == visible) {
+		for i < len(b) && (kindOf[b[i]] == visible || b[i] == '\n' && i-start >= 40 && solid(b, i+1)) {
 			i++
 		}
 		if i-start >= leastDense {
@@ -24,7 +24,17 @@ func (s *Scanner) dense(layer int) {
 	}
 }
 
-const leastDense = 20
+// solid reports whether the line at i is one row of visible characters, at most
+// as long as lines are wrapped.
+func solid(b []byte, i int) bool {
+	start := i
+	for i < len(b) && i-start <= 128 && kindOf[b[i]] == visible {
+		i++
+	}
+	return i > start && (i == len(b) || b[i] == '\n')
+}
+
+const leastDense = 30
 
 // digits85 are the digits of RFC 1924.
 const digits85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"

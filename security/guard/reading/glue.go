@@ -149,7 +149,11 @@ func (g *gluer) densest(glue uint32) (first, last int) {
 			sum--
 		}
 	}
-	if most < 16 {
+	least := 18
+	if last > first && g.pieces[first+1].lo-g.pieces[first].hi >= 3 {
+		least = 10 // nothing ordinary is as long
+	}
+	if most < least {
 		return 0, 0
 	}
 	return first, last

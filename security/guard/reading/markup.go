@@ -26,6 +26,9 @@ func (s *Scanner) unmarked(layer int) {
 			if n == 0 {
 				break
 			}
+			if n > 3 && b[next] == '/' {
+				inside++
+			}
 			next += n
 			s.work += n
 		}

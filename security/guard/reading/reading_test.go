@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"encoding/ascii85"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
@@ -167,6 +168,29 @@ func quoted(s string) string {
 	return b.String()
 }
 
+// inPieces cuts a word into pieces of two and three letters.
+func inPieces(w, glue string) string {
+	var b strings.Builder
+	for n := 2; len(w) > n; n = 5 - n {
+		b.WriteString(w[:n] + glue)
+		w = w[n:]
+	}
+	return b.String() + w
+}
+
+func vowels(instead string) func(string) string {
+	return words(func(w string) string {
+		return w[:1] + replaced("a", instead, "e", instead, "i", instead, "o", instead, "u", instead)(w[1:])
+	})
+}
+
+// numbered writes places in the alphabet.
+func numbered(s string) string {
+	return words(func(w string) string {
+		return strings.TrimSuffix(each(func(r rune) string { return fmt.Sprintf("%d-", r-'a'+1) })(w), "-")
+	})(s)
+}
+
 // disguises write a text in the ways that must be read through.
 var disguises = []struct {
 	name string
@@ -282,6 +306,50 @@ var disguises = []struct {
 	}},
 	{"invisible bits", func(s string) string { return "Hello" + bitsOf("\u200b", "\u200c")(s) }},
 	{"invisible bits", func(s string) string { return "Hello" + bitsOf("\u2062", "\u2064")(s) }},
+	{"joined", words(func(w string) string { return strings.Join(strings.Split(w, ""), "/") })},
+	{"joined", func(s string) string { return strings.ReplaceAll(s, " ", "\n") }},
+	{"joined", func(s string) string { return "- " + strings.ReplaceAll(s, " ", "\n- ") }},
+	{"joined", func(s string) string { return `["` + strings.ReplaceAll(s, " ", `", "`) + `"]` }},
+	{"joined", func(s string) string { return strings.ReplaceAll(s, " ", " 🔥 ") }},
+	{"joined", words(func(w string) string { return inPieces(w, `" + "`) })},
+	{"joined", words(func(w string) string { return inPieces(w, "...") })},
+	{"joined", words(func(w string) string { return inPieces(w, " ") })},
+	{"unmarked", words(func(w string) string { return inPieces(w, "<b></b>") })},
+	{"unmarked", words(func(w string) string { return inPieces(w, "<!-- x -->") })},
+	{"unmarked", each(func(r rune) string { return "<i>" + string(r) + "</i>" })},
+	{"vowels", vowels("")},
+	{"vowels", replaced("ignore", "ign*re", "previous", "pr*vious", "instructions", "instr*ctions", "reveal", "rev*al", "prompt", "pr*mpt")},
+	{"decimal", each(func(r rune) string { return fmt.Sprintf("chr(%d)+", r) })},
+	{"decimal", each(func(r rune) string { return fmt.Sprintf("%03d", r) })},
+	{"hex", each(func(r rune) string { return fmt.Sprintf("U+%04X ", r) })},
+	{"hex", each(func(r rune) string { return fmt.Sprintf("%02Xh ", r) })},
+	{"hex", func(s string) string { return hex.Dump([]byte(s)) }},
+	{"reversed > hex", func(s string) string { return mirrored(hex.EncodeToString([]byte(s))) }},
+	{"octal", each(func(r rune) string { return fmt.Sprintf("0o%o ", r) })},
+	{"binary", each(func(r rune) string { return fmt.Sprintf("0b%08b ", r) })},
+	{"places in the alphabet", numbered},
+	{"base64", func(s string) string { e := based64(s); return "a = '" + e[:40] + "'\nb = '" + e[40:] + "'" }},
+	{"rot13 > base64", then(based64, shifted(13))},
+	{"base85", func(s string) string {
+		e := make([]byte, ascii85.MaxEncodedLen(len(s)))
+		return string(e[:ascii85.Encode(e, []byte(s))])
+	}},
+	{"rot47", each(func(r rune) string {
+		if r > ' ' {
+			r = rune(turn47(byte(r)))
+		}
+		return string(r)
+	})},
+	{"utf-7", words(func(w string) string {
+		return "+" + strings.TrimRight(based64(each(func(r rune) string { return "\x00" + string(r) })(w)), "=") + "-"
+	})},
+	{"escape", each(func(r rune) string {
+		if r == ' ' {
+			return `\N{SPACE}`
+		}
+		return `\N{LATIN SMALL LETTER ` + strings.ToUpper(string(r)) + `}`
+	})},
+	{"morse", then(morsed, replaced(".", "•", "-", "–"))},
 	{"comment", func(s string) string { return "<p>Hello</p><!-- " + s + " --><p>x</p>" }},
 	{"comment", func(s string) string { return `<div style="display: none">` + s + `</div>` }},
 	{"comment", func(s string) string { return `<span style='font-size:0px'>` + s + `</span>` }},

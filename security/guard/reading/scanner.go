@@ -106,10 +106,10 @@ func (s *Scanner) blocks(layer int, v *survey) {
 	if v.odd > 0 {
 		s.base64(layer)
 	}
-	if v.leet >= 3 || v.odd >= 3 {
+	if v.leet >= 3 {
 		s.rot47(layer)
 	}
-	if v.odd > 0 {
+	if v.odd > 0 && v.solid >= leastDense {
 		s.dense(layer)
 	}
 	if v.signs[plusSign] >= 3 {

@@ -9,7 +9,7 @@ type survey struct {
 	base32   int // words that could be base32: capitals or small letters, and digits
 	gap      int // the longest row of bytes that belong to no word
 	singles  int // the longest row of letters that stand alone
-	short    int // words of up to three letters that a sign cuts from another
+	short    int // the longest row of words of up to three letters that a sign cuts from another, or nearly
 	leet     int // words with a digit or sign between letters
 	ay       int // words that end in "ay", as all do in pig latin
 	words    int
@@ -32,6 +32,8 @@ type survey struct {
 	bare     int    // the longest row of words without a vowel after their first letter, or nearly
 	bared    int    // such words, up to here
 	stars    int    // stars between letters
+	shorts   int    // short words cut from others, up to here
+	solid    int    // the longest row of visible ASCII, about
 	figures  int    // the longest row of words of digits, or nearly
 	figure   int    // such words, up to here
 
@@ -134,6 +136,7 @@ var marking = [256]bool{'<': true, '>': true, '[': true, ']': true, '*': true, '
 func (s *survey) take(text, cased []byte) {
 	*s = survey{}
 	last := 0 // where the last word ends
+	from := 0 // where the row of visible bytes begins
 	for i := 0; i < len(cased); {
 		c := cased[i]
 		first := wordOf[c]
@@ -149,6 +152,12 @@ func (s *survey) take(text, cased []byte) {
 			if cased[last] == '*' && start == last+1 {
 				s.stars++
 			}
+		}
+		if start-last >= 3 && (cased[last+1] == '/' && cased[last+2] == '*' || cased[last] == '<' && cased[last+1] == '!') {
+			s.inside++
+		}
+		if start > last && (cased[last] == ' ' || cased[start-1] <= ' ') {
+			s.solid, from = max(s.solid, last-from), start
 		}
 		if n := start - last; n > 1 || n == 1 && cased[last] != ' ' {
 			if sign := uint32(n)<<16 | uint32(cased[last])<<8 | uint32(cased[start-1]); sign == s.sign || sign == s.sign2 {
@@ -172,7 +181,7 @@ func (s *survey) take(text, cased []byte) {
 		s.word(text, start, i, first, rest)
 		last = i
 	}
-	s.gap = max(s.gap, len(cased)-last)
+	s.gap, s.solid = max(s.gap, len(cased)-last), max(s.solid, len(cased)-from)
 	s.likely(text)
 }
 
@@ -214,6 +223,10 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 		return
 	}
 	if all&inHigh != 0 {
+		if first == inHigh && n <= 8 && text[start] == 0xF0 {
+			s.joint += 4
+			s.joints = max(s.joints, s.joint)
+		}
 		if first == inHigh && n <= 12 && (text[start] == 0xC2 || text[start] == 0xE2) {
 			s.bullets++
 		}
@@ -245,9 +258,15 @@ func (s *survey) small(text []byte, start, end int) {
 	s.run = max(s.run, n)
 	if n <= 3 {
 		if start > 1 && joins(text[start-1]) && letterOf[text[start-2]] < noLetter || end+1 < len(text) && joins(text[end]) && letterOf[text[end+1]] < noLetter {
-			s.short++
+			s.shorts += 2
+			s.short = max(s.short, s.shorts)
+		} else if s.shorts > 0 {
+			s.shorts--
 		}
 		return
+	}
+	if s.shorts > 0 && !(start > 1 && joins(text[start-1])) && !(end+1 < len(text) && joins(text[end])) {
+		s.shorts--
 	}
 	w := text[start:end]
 	if n >= leastShaken && shapes.restored(w) != "" {
