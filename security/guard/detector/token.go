@@ -296,39 +296,54 @@ const maxGlyphs = 16
 // glyphs cuts a run of glyphs by the longest entries of the lexicon; what it
 // does not know becomes tokens of two characters.
 func (t *tokeniser) glyphs(i int) int {
-	unknown := 0
-	from := i
-	flush := func(to int) {
-		if unknown > 0 {
+	room, from := int32(0), i
+	flush := func(to int, particle bool) {
+		if room > 0 && !(particle && loneGlyph(t.text[from:to])) {
 			t.glyph(from, to, 0)
-			unknown = 0
 		}
+		room, from = 0, to
 	}
+	after := false // a known entry
 	for i < len(t.text) {
 		r, size := utf8.DecodeRune(t.text[i:])
 		if classOf(r) != glyph {
 			break
 		}
 		if end, c := t.longest(i); c != 0 {
-			flush(i)
+			flush(i, true)
 			t.runes(i, end)
 			t.glyph(i, end, c)
-			i = end
-			from = i
+			i, from, after = end, end, true
 			continue
 		}
-		if unknown == 0 {
-			from = i
-		}
 		t.runes(i, i+size)
-		unknown++
+		room += glyphRoom(r)
 		i += size
-		if unknown == 2 {
-			flush(i)
+		if room >= unknownRoom {
+			flush(i, false)
+			after = false
 		}
 	}
-	flush(i)
+	flush(i, after)
 	return i
+}
+
+// unknownRoom is the room of the pieces into which unknown glyphs are cut: two
+// Chinese characters, four kana or letters of Thai, about a word.
+const unknownRoom = 4
+
+func glyphRoom(r rune) int32 {
+	if r >= 0x3400 {
+		return 2
+	}
+	return 1
+}
+
+// loneGlyph tells whether a piece is one character: beside a word that is known
+// it is a particle, which parts nothing.
+func loneGlyph(piece []byte) bool {
+	_, size := utf8.DecodeRune(piece)
+	return size == len(piece)
 }
 
 // longest finds the longest entry that begins at i.
