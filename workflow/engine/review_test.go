@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -162,6 +163,37 @@ func TestAReviewExpires(t *testing.T) {
 			if !strings.HasPrefix(r.Reason.Detail, "its review was expired: ") {
 				t.Errorf("reason %q", r.Reason.Detail)
 			}
+		})
+	}
+}
+
+// A reviewer whose session is revoked while a review is open decides nothing any
+// more; the review stays open for somebody else.
+func TestAReviewerWhoIsSignedOutDecidesNothing(t *testing.T) {
+	t.Parallel()
+	for name, flow := range map[string]string{"of an input": fmt.Sprintf(inputFlow, ""), "of a draft": draftFlow} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, map[string]kind{"m": {model, saying(address)}, "e": {plain, ok}})
+			b.flow(strings.Replace(flow, "injection: review", "injection: review}, output: {pii: note", 1))
+			input := map[string]any{}
+			if name == "of an input" {
+				input = textOf(attack)
+			}
+			id := b.submit("w", input).ID
+			a := b.asked(id)
+			bob := person("bob", "legal")
+			session := bob.RevocationKeys()[slices.IndexFunc(bob.RevocationKeys(), func(k string) bool { return strings.HasPrefix(k, "sid:") })]
+			_, err := b.db.Revoke(context.Background(), store.Revocation{Key: session, ID: security.NewID(), Tenant: "main", By: "subj_carol", Reason: "lost"})
+			must(t, err)
+			for _, decision := range []string{"approve", "reject"} {
+				if _, ok := errorAs[*Denied](b.vote(bob, a, decision)); !ok {
+					t.Errorf("a revoked session decides to %s", decision)
+				}
+			}
+			equal(t, "the step", b.waiting(id).Progress.Steps[0].Status, workflow.Waiting)
+			must(t, b.vote(person("dora", "legal"), a, "approve"))
+			b.ends(id, store.Succeeded, "")
 		})
 	}
 }
