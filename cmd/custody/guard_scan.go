@@ -158,7 +158,8 @@ func readBatches(in io.Reader, quit <-chan struct{}, turn, work chan<- *batch) e
 	}
 }
 
-// nextBatch reads lines until a batch is full.
+// nextBatch reads lines until a batch is full, or until what is there has been
+// read: whoever writes a line and waits for its answer gets it.
 func nextBatch(r *bufio.Reader, first int) (*batch, error) {
 	b := &batch{first: first, done: make(chan struct{})}
 	for size := 0; len(b.lines) < batchLines && size < batchBytes; {
@@ -169,6 +170,9 @@ func nextBatch(r *bufio.Reader, first int) (*batch, error) {
 		}
 		if err != nil {
 			return b, err
+		}
+		if r.Buffered() == 0 {
+			break
 		}
 	}
 	return b, nil

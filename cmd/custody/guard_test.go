@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -95,20 +96,26 @@ func TestScanEndsWhenNobodyTakesTheAnswers(t *testing.T) {
 	}
 }
 
-func TestScanEndsWhenItIsInterrupted(t *testing.T) {
+func TestScanAnswersAtOnceAndEndsWhenItIsInterrupted(t *testing.T) {
 	t.Parallel()
 	d, err := detector.New()
 	must(t, err)
 	in, typing := io.Pipe()
 	defer typing.Close()
+	answers, out := io.Pipe()
 	ctx, interrupt := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := scanLines(ctx, d, in, io.Discard)
+		_, err := scanLines(ctx, d, in, out)
 		ended <- err
 	}()
-	_, err = typing.Write([]byte("\"fine\"\n")) // and then nobody types any more
-	must(t, err)
+	lines := bufio.NewReader(answers)
+	for range 2 { // each is answered before the next is typed
+		_, err = typing.Write([]byte("\"fine\"\n"))
+		must(t, err)
+		_, err = lines.ReadString('\n')
+		must(t, err)
+	}
 	interrupt()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
