@@ -167,6 +167,28 @@ func TestAReviewExpires(t *testing.T) {
 	}
 }
 
+// Nobody lets pass what they have not seen: where more was found than a review
+// shows, the run says why nobody was asked.
+func TestAReviewOfTooMuchIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, map[string]kind{"m": {model, ok}})
+	b.flow(fmt.Sprintf(strings.Replace(inputFlow, "{type: string}", "{}", 1), ""))
+	texts := func(n int) map[string]any {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprint(attack, " ", i))
+		}
+		return map[string]any{"text": all}
+	}
+	r := b.ends(b.submit("w", texts(maxShown+1)).ID, store.Failed, "blocked")
+	if !strings.HasPrefix(r.Reason.Detail, "more was found than the 50 places that a review shows: ") {
+		t.Errorf("reason %q", r.Reason.Detail)
+	}
+	id := b.submit("w", texts(3)).ID
+	b.votes(id, "bob", "approve")
+	b.ends(id, store.Succeeded, "")
+}
+
 // A reviewer whose session is revoked while a review is open decides nothing any
 // more; the review stays open for somebody else.
 func TestAReviewerWhoIsSignedOutDecidesNothing(t *testing.T) {
