@@ -28,7 +28,7 @@ type Mode struct {
 type NewMode struct {
 	Mode   string     `json:"mode" enum:"enforce,observe"`
 	Until  *time.Time `json:"until,omitempty" format:"date-time" doc:"needed to observe, at most 30 days ahead; not taken to enforce"`
-	Reason string     `json:"reason" minLength:"1" maxLength:"500" pattern:"^[^\\x00]*$" doc:"for people; kept beside the order, not in the ledger"`
+	Reason string     `json:"reason" minLength:"1" maxLength:"500" pattern:"^[^\\x00]*[^\\x00\\s][^\\x00]*$" doc:"for people; kept beside the order, not in the ledger"`
 }
 
 func (a *API) modeRoutes() {
@@ -57,19 +57,56 @@ func showMode(m engine.Mode) Mode {
 	return out
 }
 
-type modeOut struct{ Body Mode }
+// modeOut is the mode. Its ETag changes with every order and when one ends.
+type modeOut struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   *Mode
+}
 
-func (a *API) getMode(ctx context.Context, c caller, _ *struct{}) (*modeOut, error) {
+func newModeOut(m engine.Mode) *modeOut {
+	body := showMode(m)
+	tag := body.Source + "-" + body.Mode
+	if body.Order != nil {
+		tag += "-" + *body.Order
+	}
+	return &modeOut{http.StatusOK, quoted(tag), &body}
+}
+
+func (a *API) getMode(ctx context.Context, c caller, in *struct {
+	None string `header:"If-None-Match"`
+},
+) (*modeOut, error) {
 	if err := a.allow(ctx, c, policy.ModeRead, policy.Target{Tenant: c.Tenant}, "guard mode"); err != nil {
 		return nil, err
 	}
 	m, err := a.cfg.Engine.Mode(ctx, c.Tenant)
-	return &modeOut{showMode(m)}, err
+	if err != nil {
+		return nil, err
+	}
+	out := newModeOut(m)
+	if in.None != "" && matches(in.None, out.ETag) {
+		out.Status, out.Body = http.StatusNotModified, nil
+	}
+	return out, nil
+}
+
+// fitsMode holds the mode against If-Match, which may be empty.
+func (a *API) fitsMode(ctx context.Context, tenant, match string) error {
+	if match == "" {
+		return nil
+	}
+	m, err := a.cfg.Engine.Mode(ctx, tenant)
+	if err == nil && !matches(match, newModeOut(m).ETag) {
+		return newProblem(http.StatusPreconditionFailed, "precondition-failed", "the mode is another by now: read it again")
+	}
+	return err
 }
 
 func (a *API) setMode(ctx context.Context, c caller, in *struct {
 	Rehearsal
-	Body NewMode
+	Match string `header:"If-Match" doc:"the ETag of the mode that is thought to hold"`
+	Body  NewMode
 },
 ) (*modeOut, error) {
 	if err := a.allow(ctx, c, policy.ModeWrite, policy.Target{Tenant: c.Tenant}, "guard mode"); err != nil {
@@ -85,6 +122,9 @@ func (a *API) setMode(ctx context.Context, c caller, in *struct {
 	if n.Mode == waiver.Enforce && in.Body.Until != nil {
 		return nil, invalid("/until", "it enforces without an end: leave this out")
 	}
+	if err := a.fitsMode(ctx, c.Tenant, in.Match); err != nil {
+		return nil, err
+	}
 	m, receipt, err := a.cfg.Engine.SetMode(ctx, c.Principal, n)
 	switch {
 	case errors.Is(err, engine.ErrUntil):
@@ -92,7 +132,7 @@ func (a *API) setMode(ctx context.Context, c caller, in *struct {
 	case err != nil:
 		return nil, a.refusal(ctx, c, err, "guard mode")
 	}
-	out := &modeOut{showMode(m)}
+	out := newModeOut(m)
 	if receipt.Stream != "" {
 		out.Body.Receipt = &receipt
 	}

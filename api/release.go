@@ -33,7 +33,7 @@ type NewRelease struct {
 	Text   string    `json:"text,omitempty" maxLength:"1000000" doc:"the whole text, exactly as it was stopped; instead of run and step"`
 	Run    string    `json:"run,omitempty" maxLength:"80" doc:"run_…; not one that you submitted"`
 	Step   string    `json:"step,omitempty" maxLength:"255" pattern:"^[^\\x00]*$"`
-	Reason string    `json:"reason" minLength:"1" maxLength:"500" pattern:"^[^\\x00]*$" doc:"for people; kept beside the release, not in the ledger"`
+	Reason string    `json:"reason" minLength:"1" maxLength:"500" pattern:"^[^\\x00]*[^\\x00\\s][^\\x00]*$" doc:"for people; kept beside the release, not in the ledger"`
 	Until  time.Time `json:"until" format:"date-time" doc:"at most a year ahead"`
 }
 
@@ -135,7 +135,7 @@ func (a *API) unreleased(ctx context.Context, c caller, err error) error {
 	case errors.Is(err, engine.ErrUntil):
 		return invalid("/until", "an end in the future is needed, at most a year ahead")
 	case errors.Is(err, engine.ErrNothingStopped):
-		return invalid("/step", "the firewall stopped no text of this step that could be released")
+		return invalid("/step", "the firewall stopped no text of this step that could be released; nobody releases a secret")
 	case errors.As(err, &self):
 		receipt, err := a.record(ctx, c, audit.Fact{
 			Action: audit.AccessDenied, Outcome: "denied", Target: "releases",

@@ -208,6 +208,33 @@ func TestTheModeIsOrdered(t *testing.T) {
 	}
 }
 
+func TestTheModeHasAnETag(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const path = "/v1/guard/mode"
+	tag := func() string {
+		t.Helper()
+		return b.send("alice", "GET", path, "").Header.Get("ETag")
+	}
+	first := tag()
+	if got := b.send("alice", "GET", path, "", "If-None-Match", first); first == "" || got.StatusCode != 304 || len(got.body) != 0 {
+		t.Errorf("%q: %d %s", first, got.StatusCode, got.body)
+	}
+	order := func(match string) reply {
+		t.Helper()
+		return b.send("carol", "PUT", path, `{"mode": "observe", "reason": "x", "until": "`+time.Now().Add(time.Hour).Format(time.RFC3339)+`"}`, "If-Match", match)
+	}
+	if got := order(`"another"`); got.kind(t) != "precondition-failed" || tag() != first {
+		t.Errorf("another mode was thought to hold: %d %s", got.StatusCode, got.body)
+	}
+	if got := order(first); got.StatusCode != 200 || got.Header.Get("ETag") != tag() || tag() == first {
+		t.Errorf("the mode that holds: %d %s", got.StatusCode, got.body)
+	}
+	if got := order(first); got.kind(t) != "precondition-failed" {
+		t.Errorf("somebody was faster: %d %s", got.StatusCode, got.body)
+	}
+}
+
 func TestBadRequestsToTheFirewallAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -231,6 +258,8 @@ func TestBadRequestsToTheFirewallAreRefused(t *testing.T) {
 		"an end long ago":        {"POST", "/v1/guard/releases", body(`"text": "x", "until": "0001-01-01T00:00:00Z"`), 422},
 		"no reason":              {"POST", "/v1/guard/releases", `{"text": "x", "until": "` + hour + `"}`, 400},
 		"NUL in the reason":      {"POST", "/v1/guard/releases", `{"reason": "\u0000", "text": "x", "until": "` + hour + `"}`, 400},
+		"a blank reason":         {"POST", "/v1/guard/releases", `{"reason": " \n", "text": "x", "until": "` + hour + `"}`, 400},
+		"a reason of two lines":  {"POST", "/v1/guard/releases", `{"reason": " a\nb ", "text": "y", "until": "` + hour + `"}`, 201},
 		"NUL in the text":        {"POST", "/v1/guard/releases", body(`"text": "\u0000", "until": "` + hour + `"`), 201},
 		"an unknown member":      {"POST", "/v1/guard/releases", body(`"x": 1, "text": "x", "until": "` + hour + `"`), 400},
 		"a release that is not":  {"DELETE", "/v1/guard/releases/rel_00000000000000000000000000", "", 404},

@@ -39,7 +39,7 @@ type Revocation struct {
 type NewRevocation struct {
 	Kind   string `json:"kind" enum:"sub,sid,jti,client,run,key" doc:"a person or program, a session, a token, a client of the provider, a run, a key that signs mandates and votes"`
 	Value  string `json:"value" minLength:"1" maxLength:"255" doc:"sub: subj_…; sid, jti: the claim as one's own issuer wrote it, or fp_ and its fingerprint; client: its client id; run: run_…; key: its id"`
-	Reason string `json:"reason" minLength:"1" maxLength:"500" pattern:"^[^\\x00]*$" doc:"for people; kept beside the revocation, not in the ledger"`
+	Reason string `json:"reason" minLength:"1" maxLength:"500" pattern:"^[^\\x00]*[^\\x00\\s][^\\x00]*$" doc:"for people; kept beside the revocation, not in the ledger"`
 }
 
 func (a *API) revocationRoutes() {

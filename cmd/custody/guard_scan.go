@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,9 @@ const (
 	batchBytes  = 256 << 10
 )
 
+// byteOrderMark is what some programs put before UTF-8; it is no text.
+const byteOrderMark = "\ufeff"
+
 // A scanned text is the answer to one line.
 type scanned struct {
 	ID      json.RawMessage `json:"id"`
@@ -60,12 +64,12 @@ type unread struct {
 }
 
 // Run scans line by line, on all processors, and answers in order.
-func (guardScanCommand) Run(s *session) error {
+func (guardScanCommand) Run(ctx context.Context, s *session) error {
 	d, err := detector.New()
 	if err != nil {
 		return err
 	}
-	bad, err := scanLines(d, s.in, s.out)
+	bad, err := scanLines(ctx, d, s.in, s.out)
 	switch {
 	case err != nil:
 		return err
@@ -91,8 +95,10 @@ type batch struct {
 	done  chan struct{}
 }
 
-// scanLines reads all of in. At most two batches a processor are under way.
-func scanLines(d *detector.Detector, in io.Reader, out io.Writer) (badLines, error) {
+// scanLines reads all of in. At most two batches a processor are under way. When
+// ctx ends it returns after a whole line; the goroutine that reads may then wait
+// for its input until the process ends, because nothing interrupts a read.
+func scanLines(ctx context.Context, d *detector.Detector, in io.Reader, out io.Writer) (badLines, error) {
 	workers := runtime.GOMAXPROCS(0)
 	turn := make(chan *batch, 2*workers) // in the order of the lines
 	work := make(chan *batch, 2*workers)
@@ -112,8 +118,11 @@ func scanLines(d *detector.Detector, in io.Reader, out io.Writer) (badLines, err
 		defer close(work)
 		unreadable = readBatches(in, quit, turn, work)
 	})
-	bad, err := writeBatches(out, turn)
+	bad, err := writeBatches(ctx, out, turn)
 	close(quit)
+	if ctx.Err() != nil {
+		return bad, cmp.Or(err, ctx.Err())
+	}
 	for range turn { // the reader may wait to hand over a batch
 	}
 	wg.Wait()
@@ -126,6 +135,9 @@ func scanLines(d *detector.Detector, in io.Reader, out io.Writer) (badLines, err
 // readBatches cuts the input into batches until it ends or nobody wants more.
 func readBatches(in io.Reader, quit <-chan struct{}, turn, work chan<- *batch) error {
 	r := bufio.NewReaderSize(in, 64<<10)
+	if mark, err := r.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
+		_, _ = r.Discard(len(byteOrderMark)) // what was just seen is there
+	}
 	for n := 1; ; {
 		b, err := nextBatch(r, n)
 		n += len(b.lines)
@@ -146,7 +158,8 @@ func readBatches(in io.Reader, quit <-chan struct{}, turn, work chan<- *batch) e
 	}
 }
 
-// nextBatch reads lines until a batch is full.
+// nextBatch reads lines until a batch is full, or until what is there has been
+// read: whoever writes a line and waits for its answer gets it.
 func nextBatch(r *bufio.Reader, first int) (*batch, error) {
 	b := &batch{first: first, done: make(chan struct{})}
 	for size := 0; len(b.lines) < batchLines && size < batchBytes; {
@@ -157,6 +170,9 @@ func nextBatch(r *bufio.Reader, first int) (*batch, error) {
 		}
 		if err != nil {
 			return b, err
+		}
+		if r.Buffered() == 0 {
+			break
 		}
 	}
 	return b, nil
@@ -179,10 +195,13 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 }
 
 // writeBatches writes the answers in the order of the lines.
-func writeBatches(out io.Writer, turn <-chan *batch) (badLines, error) {
+func writeBatches(ctx context.Context, out io.Writer, turn <-chan *batch) (badLines, error) {
 	var bad badLines
-	for b := range turn {
-		<-b.done
+	for {
+		b, ok := nextAnswered(ctx, turn)
+		if !ok {
+			return bad, ctx.Err()
+		}
 		if b.bad.lines > 0 {
 			if bad.lines == 0 {
 				bad = b.bad
@@ -194,7 +213,23 @@ func writeBatches(out io.Writer, turn <-chan *batch) (badLines, error) {
 			return bad, err
 		}
 	}
-	return bad, nil
+}
+
+// nextAnswered waits for the batch whose turn it is; false at the end of the
+// lines or of ctx.
+func nextAnswered(ctx context.Context, turn <-chan *batch) (*batch, bool) {
+	if ctx.Err() != nil {
+		return nil, false
+	}
+	select {
+	case b, ok := <-turn:
+		if ok {
+			<-b.done
+		}
+		return b, ok
+	case <-ctx.Done():
+		return nil, false
+	}
 }
 
 // answer fills the batch's output.

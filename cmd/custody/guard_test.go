@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +19,7 @@ func scanAll(t *testing.T, in string) (out []map[string]any, bad badLines) {
 	d, err := detector.New()
 	must(t, err)
 	var b bytes.Buffer
-	bad, err = scanLines(d, strings.NewReader(in), &b)
+	bad, err = scanLines(t.Context(), d, strings.NewReader(in), &b)
 	must(t, err)
 	for line := range strings.Lines(b.String()) {
 		var v map[string]any
@@ -89,8 +91,46 @@ func TestScanEndsWhenNobodyTakesTheAnswers(t *testing.T) {
 	d, err := detector.New()
 	must(t, err)
 	endless := io.LimitReader(&repeated{line: []byte("\"fine\"\n")}, 4<<20)
-	if _, err := scanLines(d, endless, &full{after: 1 << 16}); !errors.Is(err, errFull) {
+	if _, err := scanLines(t.Context(), d, endless, &full{after: 1 << 16}); !errors.Is(err, errFull) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestScanAnswersAtOnceAndEndsWhenItIsInterrupted(t *testing.T) {
+	t.Parallel()
+	d, err := detector.New()
+	must(t, err)
+	in, typing := io.Pipe()
+	defer typing.Close()
+	answers, out := io.Pipe()
+	ctx, interrupt := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := scanLines(ctx, d, in, out)
+		ended <- err
+	}()
+	lines := bufio.NewReader(answers)
+	for range 2 { // each is answered before the next is typed
+		_, err = typing.Write([]byte("\"fine\"\n"))
+		must(t, err)
+		_, err = lines.ReadString('\n')
+		must(t, err)
+	}
+	interrupt()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestScanPassesOverAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{"\ufeff{\"id\": 1, \"text\": \"fine\"}\n", "{\"id\": 1, \"text\": \"fine\"}", "\ufeff\"fine\"\n"} {
+		if out, bad := scanAll(t, in); len(out) != 1 || out[0]["verdict"] != "pass" || bad.lines != 0 {
+			t.Errorf("%q: %v, %+v", in, out, bad)
+		}
+	}
+	if out, bad := scanAll(t, "\"a\"\n\ufeff{\"text\": \"b\"}\n"); len(out) != 2 || bad.lines != 1 {
+		t.Errorf("a mark in the middle: %v, %+v", out, bad)
 	}
 }
 

@@ -59,6 +59,7 @@ func (g *Guard) Check(args []Arg, in Rules, p Pardon) (Checked, []security.Findi
 		a.Value = w.value(a.Value, a.at(), "", 0)
 		out[i] = a
 	}
+	w.unsews(g)
 	if w.stopped {
 		r := refuse(w.findings, w.texts...)
 		return Checked{}, r.Findings, r

@@ -11,7 +11,7 @@ import (
 // A Refusal is the error of a value that a guard did not let pass. Nothing else
 // is returned for one, so any error of this package is a refusal.
 type Refusal struct {
-	Findings []security.Finding // at least one; the ones that stopped the value come first
+	Findings []security.Finding // at least one; the ones that stopped the value come first, the worst before the others
 	texts    []Offending
 }
 
@@ -78,7 +78,8 @@ func (r *Refusal) Texts() []Offending {
 	return out
 }
 
-// refuse makes a refusal of findings, those that stop the value first.
+// refuse makes a refusal of findings, those that stop the value first,
+// the worst of them before the others.
 func refuse(findings []security.Finding, texts ...Offending) *Refusal {
 	order := make([]int, len(findings))
 	for i := range order {
@@ -100,10 +101,11 @@ func refuse(findings []security.Finding, texts ...Offending) *Refusal {
 	return r
 }
 
-// rank puts what stops a value before what does not.
+// rank puts what stops a value before what does not, and what nobody may let pass
+// before what needs a review: the first is the one that people are told.
 func rank(f security.Finding) int {
 	if stops(f.Action) {
-		return 0
+		return -weight(f.Action)
 	}
 	return 1
 }

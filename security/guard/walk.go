@@ -39,6 +39,7 @@ type walk struct {
 	redacted bool
 	findings []security.Finding
 	texts    []Offending // those with findings
+	seam     seam
 }
 
 func (g *Guard) walk(stop string, m modes, p Pardon) *walk {
@@ -57,7 +58,12 @@ func (w *walk) value(v any, path, key string, depth int) any {
 	case nil, bool:
 		return v
 	case string:
-		return w.text(v, path, key)
+		before := len(w.findings)
+		clean := w.text(v, path, key)
+		if len(w.findings) == before {
+			w.sews(v, path)
+		}
+		return clean
 	case json.Number:
 		if !json.Valid([]byte(v)) || strings.ContainsAny(string(v), "\"[{ntf") {
 			break // a json.Number can hold any text; this one does
@@ -118,22 +124,33 @@ func (w *walk) key(key, path string, i int) (string, string) {
 	for j := before; j < len(w.findings); j++ {
 		w.findings[j].Start, w.findings[j].End = 0, 0
 	}
+	if strings.Contains(key, " ") && len(w.findings) == before {
+		w.sews(key, numbered)
+	}
 	if clean != key || len(w.findings) > before || !plainName(key) {
 		return clean, numbered
 	}
 	return clean, path + "/" + escape(key)
 }
 
+// maxDigits is how many digits a name may have: that of a year, not a number
+// that names somebody, nor a key.
+const maxDigits = 4
+
 func plainName(s string) bool {
 	if s == "" || len(s) > 64 {
 		return false
 	}
+	digits := 0
 	for i := range len(s) {
 		if !isWordByte(s[i]) && s[i] != '-' && s[i] != '.' {
 			return false
 		}
+		if '0' <= s[i] && s[i] <= '9' {
+			digits++
+		}
 	}
-	return true
+	return digits <= maxDigits
 }
 
 // escape writes a name as a token of a JSON Pointer (RFC 6901, section 3).

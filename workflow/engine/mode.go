@@ -58,10 +58,15 @@ func (e *Engine) Mode(ctx context.Context, tenant string) (Mode, error) {
 		return Mode{Mode: waiver.Enforce}, nil //nolint:nilerr // somebody wrote it there: it orders nothing
 	}
 	good, err := e.keyHolds(ctx, tenant, row.Signed, said.AtUS)
-	if err != nil || !good || !said.Holds(now) {
-		return Mode{Mode: waiver.Enforce, Order: row}, err
+	switch {
+	case err != nil || !good:
+		return Mode{Mode: waiver.Enforce}, err
+	case said.Holds(now):
+		return Mode{Mode: waiver.Observe, Order: row, Until: time.UnixMicro(said.Until)}, nil
+	case said.Mode == waiver.Observe:
+		return Mode{Mode: waiver.Enforce}, nil // it has ended: nobody ordered to enforce
 	}
-	return Mode{Mode: waiver.Observe, Order: row, Until: time.UnixMicro(said.Until)}, nil
+	return Mode{Mode: waiver.Enforce, Order: row}, nil
 }
 
 // sameOrder compares an order with what the ledger's newest entry tells.

@@ -263,7 +263,7 @@ func (d *driver) blocks(m *move, err error) *move {
 	f := d.stepFact(m.step, m.next.Attempt, audit.StepBlocked, "blocked")
 	f.Findings = findings(err)
 	m.facts = append(m.facts, f)
-	return d.because(m, "blocked", why(err))
+	return d.because(m, "blocked", d.unasked(m.step, err)+why(err))
 }
 
 // findings are those of a guard's refusal.
@@ -333,7 +333,7 @@ func (d *driver) withholds(m *move, err error, use steps.Use, call string) *move
 	f := d.stepFact(m.step, m.next.Attempt, audit.StepWithheld, "withheld")
 	f.Call, f.Findings, f.Model, f.Status = call, findings(err), use.Model, use.Status
 	m.facts, m.cost = append(m.facts, f), use.Model
-	return d.because(m, "withheld", why(err))
+	return d.because(m, "withheld", d.unasked(m.step, err)+why(err))
 }
 
 // asks begins an approval: what is shown is sealed, what is asked is a document

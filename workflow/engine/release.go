@@ -53,16 +53,26 @@ type Released struct {
 // *NotEligible (one's own run), ErrNothingStopped, ErrUntil, ErrKeyRevoked and
 // store.ErrMismatch.
 func (e *Engine) Release(ctx context.Context, who security.Principal, n NewRelease) (Released, error) {
-	now := time.Now()
-	if err := e.mayWaive(ctx, who, now, n.Until, waiver.MaxRelease); err != nil {
+	now, id := time.Now(), security.NewID()
+	key := store.Key{
+		Scope: who.Tenant + "/" + who.ID, Key: n.Key, Object: id,
+		Body: digestOf("release", n.Text, n.Run.String(), n.Step, n.Reason, n.Until.UTC().Format(time.RFC3339Nano)),
+	}
+	err := e.mayWaive(ctx, who, now, n.Until, waiver.MaxRelease)
+	if (err == nil || errors.Is(err, ErrUntil)) && !n.DryRun {
+		// Before its end is looked at: what was released once is answered with
+		// what it is now, also when it has ended.
+		if done, ok := errorAs[*store.Replayed](e.db.Done(ctx, key)); ok {
+			return e.releasedBefore(ctx, who, done)
+		}
+	}
+	if err != nil {
 		return Released{}, err
 	}
-	id := security.NewID()
 	row := store.Release{
 		ID: id, Tenant: who.Tenant, Run: n.Run, Step: n.Step, By: who.ID, Reason: n.Reason,
 		AtUS: now.UnixMicro(), UntilUS: n.Until.UnixMicro(),
 	}
-	var err error
 	if n.Text != "" {
 		err = e.handedIn(&row, n.Text)
 	} else {
@@ -75,15 +85,17 @@ func (e *Engine) Release(ctx context.Context, who security.Principal, n NewRelea
 	if row.Signed, err = said.Sign(e.cfg.Keys); err != nil || n.DryRun {
 		return Released{Release: row}, err
 	}
-	receipt, err := e.db.Release(ctx, row, store.Key{
-		Scope: who.Tenant + "/" + who.ID, Key: n.Key, Object: id,
-		Body: digestOf("release", n.Text, n.Run.String(), n.Step, n.Reason, n.Until.UTC().Format(time.RFC3339Nano)),
-	}, e.saidBy(who, n.Request))
-	if replay, ok := errorAs[*store.Replayed](err); ok {
-		row, err = e.db.ReleaseByID(ctx, who.Tenant, replay.Object)
-		return Released{Release: row, Replayed: true}, err
+	receipt, err := e.db.Release(ctx, row, key, e.saidBy(who, n.Request))
+	if done, ok := errorAs[*store.Replayed](err); ok {
+		return e.releasedBefore(ctx, who, done)
 	}
 	return Released{Release: row, Receipt: receipt}, err
+}
+
+// releasedBefore is a release that was made before under the same key, as it is now.
+func (e *Engine) releasedBefore(ctx context.Context, who security.Principal, done *store.Replayed) (Released, error) {
+	row, err := e.db.ReleaseByID(ctx, who.Tenant, done.Object)
+	return Released{Release: row, Replayed: true}, err
 }
 
 // mayWaive checks how somebody signed in, that they are not revoked, and the
@@ -92,10 +104,13 @@ func (e *Engine) mayWaive(ctx context.Context, who security.Principal, now, unti
 	if d := policy.StepUp(who, stepUp, now); !d.Allowed() {
 		return &Denied{d}
 	}
+	if err := e.revoked(ctx, who); err != nil {
+		return err
+	}
 	if !until.After(now) || until.After(now.Add(longest)) {
 		return ErrUntil
 	}
-	return e.revoked(ctx, who)
+	return nil
 }
 
 // saidBy is what an entry says of who did something that concerns no run.
@@ -126,7 +141,8 @@ func (e *Engine) handedIn(r *store.Release, text string) error {
 }
 
 // stopped are the fingerprints of the texts for which the last attempt of a
-// step ended as blocked or withheld.
+// step ended as blocked or withheld. One that was stopped for a secret is not
+// among them: nothing pardons that, and a release would promise it.
 func (e *Engine) stopped(ctx context.Context, who security.Principal, id security.ID, step string) ([]string, error) {
 	run, err := e.db.Run(ctx, who.Tenant, id)
 	if err != nil {
@@ -145,6 +161,9 @@ func (e *Engine) stopped(ctx context.Context, who security.Principal, id securit
 			out = append(out, f.Text)
 		}
 	}
+	out = slices.DeleteFunc(out, func(text string) bool {
+		return slices.ContainsFunc(body.Findings, func(f security.Finding) bool { return f.Text == text && f.Kind == "secret" && stops(f) })
+	})
 	if len(out) == 0 || len(out) > waiver.MaxTexts {
 		return nil, ErrNothingStopped
 	}

@@ -63,6 +63,16 @@ func (d *driver) mayAsk(step int, r *guard.Refusal) bool {
 	return r != nil && r.Review() && d.def.Steps[step].Guard.OnReview != nil && len(r.Findings) <= maxShown && d.run.CancelUS == 0
 }
 
+// unasked says that people were not asked although the step names some, because
+// they could not have seen everything; else it says nothing.
+func (d *driver) unasked(step int, err error) string {
+	r, ok := errorAs[*guard.Refusal](err)
+	if !ok || !r.Review() || d.def.Steps[step].Guard.OnReview == nil || len(r.Findings) <= maxShown {
+		return ""
+	}
+	return "more was found than the " + strconv.Itoa(maxShown) + " places that a review shows: "
+}
+
 // asksReview asks people about the input for which a guard refused. The attempt
 // waits, without an intent.
 func (d *driver) asksReview(m *move, r *guard.Refusal) *move {

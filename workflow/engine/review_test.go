@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -162,6 +163,59 @@ func TestAReviewExpires(t *testing.T) {
 			if !strings.HasPrefix(r.Reason.Detail, "its review was expired: ") {
 				t.Errorf("reason %q", r.Reason.Detail)
 			}
+		})
+	}
+}
+
+// Nobody lets pass what they have not seen: where more was found than a review
+// shows, the run says why nobody was asked.
+func TestAReviewOfTooMuchIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, map[string]kind{"m": {model, ok}})
+	b.flow(fmt.Sprintf(strings.Replace(inputFlow, "{type: string}", "{}", 1), ""))
+	texts := func(n int) map[string]any {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprint(attack, " ", i))
+		}
+		return map[string]any{"text": all}
+	}
+	r := b.ends(b.submit("w", texts(maxShown+1)).ID, store.Failed, "blocked")
+	if !strings.HasPrefix(r.Reason.Detail, "more was found than the 50 places that a review shows: ") {
+		t.Errorf("reason %q", r.Reason.Detail)
+	}
+	id := b.submit("w", texts(3)).ID
+	b.votes(id, "bob", "approve")
+	b.ends(id, store.Succeeded, "")
+}
+
+// A reviewer whose session is revoked while a review is open decides nothing any
+// more; the review stays open for somebody else.
+func TestAReviewerWhoIsSignedOutDecidesNothing(t *testing.T) {
+	t.Parallel()
+	for name, flow := range map[string]string{"of an input": fmt.Sprintf(inputFlow, ""), "of a draft": draftFlow} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, map[string]kind{"m": {model, saying(address)}, "e": {plain, ok}})
+			b.flow(strings.Replace(flow, "injection: review", "injection: review}, output: {pii: note", 1))
+			input := map[string]any{}
+			if name == "of an input" {
+				input = textOf(attack)
+			}
+			id := b.submit("w", input).ID
+			a := b.asked(id)
+			bob := person("bob", "legal")
+			session := bob.RevocationKeys()[slices.IndexFunc(bob.RevocationKeys(), func(k string) bool { return strings.HasPrefix(k, "sid:") })]
+			_, err := b.db.Revoke(context.Background(), store.Revocation{Key: session, ID: security.NewID(), Tenant: "main", By: "subj_carol", Reason: "lost"})
+			must(t, err)
+			for _, decision := range []string{"approve", "reject"} {
+				if _, ok := errorAs[*Denied](b.vote(bob, a, decision)); !ok {
+					t.Errorf("a revoked session decides to %s", decision)
+				}
+			}
+			equal(t, "the step", b.waiting(id).Progress.Steps[0].Status, workflow.Waiting)
+			must(t, b.vote(person("dora", "legal"), a, "approve"))
+			b.ends(id, store.Succeeded, "")
 		})
 	}
 }

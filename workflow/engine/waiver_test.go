@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -232,6 +233,58 @@ func TestTheFirewallObserves(t *testing.T) {
 		}
 	}
 	b.passes(attack, "")
+}
+
+func TestAnOrderThatHasEndedIsNotTheModeAnyMore(t *testing.T) {
+	t.Parallel()
+	b := blocking(t)
+	_, _, err := b.engine.SetMode(context.Background(), carol(), NewMode{Mode: waiver.Observe, Until: time.Now().Add(100 * time.Millisecond), Reason: "x"})
+	must(t, err)
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		mode, err := b.engine.Mode(context.Background(), "main")
+		must(t, err)
+		if mode.Mode == waiver.Enforce {
+			if !mode.Order.ID.IsZero() {
+				t.Errorf("it enforces by an order to observe: %+v", mode)
+			}
+			return
+		}
+		if mode.Order.ID.IsZero() || time.Now().After(deadline) {
+			t.Fatalf("%+v", mode)
+		}
+	}
+}
+
+func TestAReleaseIsAnsweredAgainAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	b := blocking(t)
+	n := NewRelease{Text: attack, Until: time.Now().Add(50 * time.Millisecond), Key: "once"}
+	first := b.releases(carol(), n)
+	time.Sleep(time.Until(n.Until))
+	if again := b.releases(carol(), n); !again.Replayed || again.Release.ID != first.Release.ID {
+		t.Errorf("%+v", again)
+	}
+	n.Key = "another"
+	if _, err := b.engine.Release(context.Background(), carol(), n); !errors.Is(err, ErrUntil) {
+		t.Errorf("under another key: %v", err)
+	}
+}
+
+func TestNobodyReleasesASecretOfARun(t *testing.T) {
+	t.Parallel()
+	b := setup(t, map[string]kind{"m": {model, ok}})
+	b.flow(`input: {type: object, properties: {text: {type: string}}}
+steps:
+  - {id: a, uses: m, with: {x: "${{ input.text }}"}, guard: {input: {secrets: block}}}
+`)
+	const secret = "The key is AKIAQ3EGRHEJ4XYZ2ABC."
+	for text, want := range map[string]error{secret: ErrNothingStopped, secret + " " + attack: ErrNothingStopped, attack: nil} {
+		run := b.passes(text, "")
+		_, err := b.engine.Release(context.Background(), carol(), NewRelease{Run: run, Step: "a", Reason: "x", Until: time.Now().Add(time.Hour)})
+		if !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", text, err, want)
+		}
+	}
 }
 
 func TestAForgedOrderIsNone(t *testing.T) {

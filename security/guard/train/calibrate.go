@@ -42,7 +42,7 @@ func calibrate(texts []*Text, scores []float64) [detector.Channels][detector.Len
 		}
 		l, c := detector.LengthClass(len(t.Text)), int(channelOf(t))
 		w := weighed{scores[i], balance(0.25, sizes[t.Source])}
-		if t.own() && t.Kind != "multilingual" {
+		if t.own() {
 			w.weight *= ownShare
 		}
 		pools[key{0, l}] = append(pools[key{0, l}], w)

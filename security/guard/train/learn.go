@@ -11,24 +11,26 @@ import (
 // Settings are what the learner can be told. The values in use are in
 // settings(); the lab book in docs/prompt-firewall.md says what else was tried.
 type Settings struct {
-	Rounds     int     // each round chooses the windows again
-	Epochs     int     // passes in a round
-	Rate       float64 // of AdaGrad
-	Attack     float64 // weight of all attacks together, of all harmless texts
-	Hard       float64 // weight of a harmless window that scores high
-	HardFrom   float64
-	Balance    float64 // how much a source's size counts: 0 fully, 1 not at all
-	ConceptsP  float64 // part of the visits that see concepts only
-	DropP      float64 // part of the features left out at a visit
-	MaxWindows int     // of a harmless text in a round
-	RowMost    float64 // the most of the logarithm of a pattern's odds
-	RowPart    float64 // of that logarithm that counts
-	Shrink     float64 // of the concept grams after training
-	Least      float64 // smallest gradient that is followed
+	Rounds      int     // each round chooses the windows again
+	Epochs      int     // passes in a round
+	Rate        float64 // of AdaGrad
+	Attack      float64 // weight of all attacks together, of all harmless texts
+	Hard        float64 // weight of a harmless window that scores high
+	HardFrom    float64
+	Balance     float64 // how much a source's size counts: 0 fully, 1 not at all
+	ConceptsP   float64 // part of the visits that see concepts only
+	DropP       float64 // part of the features left out at a visit
+	MaxWindows  int     // of a harmless text in a round
+	RowMost     float64 // the most of the logarithm of a pattern's odds
+	RowPart     float64 // of that logarithm that counts
+	GramKept    float64 // of what the n-grams learned, and so on
+	ConceptKept float64
+	RowKept     float64
+	Least       float64 // smallest gradient that is followed
 }
 
 func settings() Settings {
-	return Settings{Rounds: 3, Epochs: 4, Rate: 0.03, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.3, DropP: 0.25, MaxWindows: 8, RowMost: 5, RowPart: 0.4, Shrink: 0.3, Least: 0.001}
+	return Settings{Rounds: 3, Epochs: 4, Rate: 0.03, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.5, DropP: 0.25, MaxWindows: 8, RowMost: 5, RowPart: 0.4, GramKept: 0.6, ConceptKept: 0.33, RowKept: 0.7, Least: 0.001}
 }
 
 // A Model is a linear model in training.
@@ -116,15 +118,21 @@ func learn(lexicon *detector.Lexicon, set Settings, all []sample, use []int, see
 			l.epoch(float32(set.Rate) * (1 - float32(0.9*done)))
 		}
 	}
-	l.model.shrink(float32(set.Shrink))
+	l.model.shrink(set)
 	return l.model
 }
 
-// shrink makes the concept grams weaker than they were learned: with unseen
-// sources they promise more than they keep.
-func (m *Model) shrink(by float32) {
-	for i := range m.Concepts {
-		m.Concepts[i] *= by
+// shrink makes all weights weaker than they were learned, each kind by its own
+// measure: with unseen sources they promise more than they keep, wording most.
+func (m *Model) shrink(set Settings) {
+	scale(m.Grams, float32(set.GramKept))
+	scale(m.Concepts, float32(set.ConceptKept))
+	scale(m.Rows, float32(set.RowKept))
+}
+
+func scale(weights []float32, by float32) {
+	for i := range weights {
+		weights[i] *= by
 	}
 }
 
