@@ -1,6 +1,6 @@
 // Command train makes the weights of package detector and measures them.
 //
-//	go run ./security/guard/train -dev PATH -eval        the tables: held-out sources, pairs
+//	go run ./security/guard/train -dev PATH -eval        the tables: held-out sources, pairs, blind texts
 //	go run ./security/guard/train -dev PATH -out FILE    the weights
 //
 // The same texts give the same bytes, on any machine and any number of
