@@ -87,6 +87,7 @@ type Extractor struct {
 	recent   []int32 // the last concept tokens
 	found    []match
 	marked   []int32 // tokens with a concept
+	going    [maxPatterns / 64]uint64
 }
 
 // NewExtractor makes an Extractor over a lexicon.

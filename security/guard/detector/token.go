@@ -98,6 +98,10 @@ func (t *tokeniser) run(text []byte, upper func(int) bool) {
 			r, size = utf8.DecodeRune(text[i:])
 		}
 		c := classOf(r)
+		if c == letter && size == 1 {
+			i = t.latin(i)
+			continue
+		}
 		if c == glyph {
 			t.endWord(i)
 			i = t.glyphs(i)
@@ -142,6 +146,40 @@ func (t *tokeniser) letter(i int, r rune) {
 			t.stem = uint8(c) //nolint:gosec // stems hold concepts only
 		}
 	}
+}
+
+// latin takes the row of ASCII letters and digits at i and returns its end. It
+// does what gram and letter do, with what they keep in registers: most of most
+// texts goes through here.
+func (t *tokeniser) latin(i int) int {
+	if !t.inWord {
+		t.inWord, t.at, t.n, t.hash, t.stem = true, i, 0, wordSeed, 0
+	}
+	text, grams, lately, stems := t.text, t.grams, t.lately, t.lexicon.stems
+	hash, stem, r1, r2, r3 := t.hash, t.stem, t.r1, t.r2, t.r3
+	from, unknown := i, i+minStem-1-t.n // the first letters are no stem
+	for ; i < len(text) && asciiLetter[text[i]]; i++ {
+		c := uint64(text[i])
+		x := bucket(((r3*spread1+r2)*spread1+r1)*spread2 + c)
+		r3, r2, r1 = r2, r1, c
+		slot := &lately[x&uint32(len(lately)-1)]
+		now := t.before + uint32(len(grams)) //nolint:gosec // a segment is short
+		was := *slot
+		*slot = uint64(x)<<32 | uint64(now)
+		if uint32(was>>32) != x || now-uint32(was) >= lateGrams { //nolint:gosec // halves
+			grams = append(grams, x)
+		}
+		hash = (hash ^ c) * wordPrime
+		if i >= unknown {
+			if v := stems.get(scramble(hash)); v != 0 {
+				stem = uint8(v) //nolint:gosec // stems hold concepts only
+			}
+		}
+	}
+	t.n += i - from
+	t.width += int32(i - from) //nolint:gosec // a segment is short
+	t.grams, t.hash, t.stem, t.r1, t.r2, t.r3 = grams, hash, stem, r1, r2, r3
+	return i
 }
 
 // gram emits the n-gram of four characters that ends here.
