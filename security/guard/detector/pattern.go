@@ -324,7 +324,7 @@ func (e *Extractor) first(i int) bool {
 		return false
 	}
 	t := &e.cutter.tokens[i]
-	return t.hi-t.lo == 1 && e.cutter.text[t.lo] == 'i' && t.flags&sentenceStart == 0 && e.shifted(int(t.lo))
+	return t.hi-t.lo == 1 && e.cutter.text[t.lo] == 'i' && t.flags&sentenceStart == 0 && e.upper(e.base+int(t.lo))
 }
 
 // closing tells whether an order may end with token i, as it does where the verb
