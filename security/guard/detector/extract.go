@@ -211,7 +211,9 @@ func (e *Extractor) conceive() {
 		}
 	}
 	for i := 0; i < len(tokens); i++ {
-		if n, c := e.phrase(i); n > 0 {
+		if !l.phrases.may(scramble(join(0, tokens[i].hash))) {
+			// No phrase begins here, as hardly ever does one.
+		} else if n, c := e.phrase(i); n > 0 {
 			for k := i; k < i+n; k++ {
 				tokens[k].concept = 0
 				tokens[k].flags |= known
@@ -220,8 +222,8 @@ func (e *Extractor) conceive() {
 			i += n - 1
 			continue
 		}
-		if tokens[i].flags&known == 0 && tokens[i].concept == 0 {
-			tokens[i].concept = l.stripped(e.cutter.text[tokens[i].lo:tokens[i].hi])
+		if t := &tokens[i]; t.flags&known == 0 && t.concept == 0 && e.cutter.text[t.lo] >= 0xD6 {
+			t.concept = l.stripped(e.cutter.text[t.lo:t.hi])
 		}
 	}
 }
