@@ -206,11 +206,12 @@ func (s *scan) patterns(i, j int) int32 {
 
 func (w *Weights) sum(e *Extractor, c *Chunk) sum {
 	out := sum{count: int(c.GramHi - c.GramLo)}
+	grams, concepts := (*[Grams]int8)(w.Gram), (*[Concepts]int8)(w.Concept) // no bounds to check
 	for _, x := range e.Grams[c.GramLo:c.GramHi] {
-		out.grams += int32(w.Gram[x&(Grams-1)])
+		out.grams += int32(grams[x&(Grams-1)])
 	}
 	for _, x := range e.Concepts[c.ConceptLo:c.ConceptHi] {
-		out.concepts += int32(w.Concept[x&(Concepts-1)])
+		out.concepts += int32(concepts[x&(Concepts-1)])
 	}
 	return out
 }

@@ -18,6 +18,8 @@ const (
 	// after minChunk and in any case after maxChunk.
 	minChunk = 40
 	maxChunk = 120
+	// seenBits is the size of the memory of what a chunk has, as a power of two.
+	seenBits = 12
 	// segmentBytes bounds what is held of a reading at a time.
 	segmentBytes = 8 << 10
 )
@@ -77,23 +79,21 @@ type Extractor struct {
 	cutter   tokeniser
 	text     []byte
 	upper    func(int) bool
-	shifted  func(int) bool
 	base     int
 	next     int
 	trace    bool
-	seen     [4096]uint64
-	epoch    uint64
+	seen     [1 << seenBits]uint32
+	epoch    uint32
 	negative int
 	recent   []int32 // the last concept tokens
 	found    []match
 	marked   []int32 // tokens with a concept
+	going    [maxPatterns / 64]uint64
 }
 
 // NewExtractor makes an Extractor over a lexicon.
 func NewExtractor(l *Lexicon) *Extractor {
-	e := &Extractor{cutter: tokeniser{lexicon: l}}
-	e.shifted = func(i int) bool { return e.upper(e.base + i) }
-	return e
+	return &Extractor{cutter: tokeniser{lexicon: l}}
 }
 
 // Open begins a reading. upper tells of a byte whether it was a capital letter
@@ -110,11 +110,7 @@ func (e *Extractor) Next() bool {
 	}
 	e.base = e.next
 	end := e.segmentEnd()
-	upper := e.shifted
-	if e.upper == nil {
-		upper = nil
-	}
-	e.cutter.run(e.text[e.base:end], upper)
+	e.cutter.run(e.text[e.base:end], e.base, e.upper)
 	e.fill()
 	e.next = end
 	if n := len(e.Chunks); end < len(e.text) && n > 1 && e.Chunks[n-1].Lo > e.base {
@@ -151,7 +147,7 @@ func (e *Extractor) fill() {
 	tokens := e.cutter.tokens
 	var c Chunk
 	c.Lo = e.base
-	e.epoch++
+	e.turn()
 	var from int32
 	marks := e.cutter.marks
 	for i := range tokens {
@@ -173,7 +169,14 @@ func (e *Extractor) fill() {
 		e.Chunks = append(e.Chunks, c)
 		c = Chunk{Lo: c.Hi, GramLo: c.GramHi, ConceptLo: c.ConceptHi, RowLo: c.RowHi, firstToken: c.afterToken}
 		from = tokens[i].width
-		e.epoch++
+		e.turn()
+	}
+}
+
+// turn forgets the features of the chunk before.
+func (e *Extractor) turn() {
+	if e.epoch++; e.epoch == 1<<(32-conceptBits+seenBits) {
+		e.seen, e.epoch = [1 << seenBits]uint32{}, 1
 	}
 }
 
@@ -208,7 +211,9 @@ func (e *Extractor) conceive() {
 		}
 	}
 	for i := 0; i < len(tokens); i++ {
-		if n, c := e.phrase(i); n > 0 {
+		if !l.phrases.may(scramble(join(0, tokens[i].hash))) {
+			// No phrase begins here, as hardly ever does one.
+		} else if n, c := e.phrase(i); n > 0 {
 			for k := i; k < i+n; k++ {
 				tokens[k].concept = 0
 				tokens[k].flags |= known
@@ -217,8 +222,8 @@ func (e *Extractor) conceive() {
 			i += n - 1
 			continue
 		}
-		if tokens[i].flags&known == 0 && tokens[i].concept == 0 {
-			tokens[i].concept = l.stripped(e.cutter.text[tokens[i].lo:tokens[i].hi])
+		if t := &tokens[i]; t.flags&known == 0 && t.concept == 0 && e.cutter.text[t.lo] >= 0xD6 {
+			t.concept = l.stripped(e.cutter.text[t.lo:t.hi])
 		}
 	}
 }
@@ -336,7 +341,7 @@ func (e *Extractor) label(hash uint64, i int) {
 func (e *Extractor) emit(key uint64, f Feature) {
 	x := uint32(mix(key) & (Concepts - 1)) //nolint:gosec // masked
 	slot := &e.seen[x&uint32(len(e.seen)-1)]
-	stamp := e.epoch<<conceptBits | uint64(x)
+	stamp := e.epoch<<(conceptBits-seenBits) | x>>seenBits
 	if *slot == stamp {
 		return
 	}

@@ -1,72 +1,102 @@
 package detector
 
-import "slices"
-
-// A head is what most patterns fail by: that a word of their second slot stands
-// near the first. The heads of one concept lie side by side in memory, since
-// every word with a concept asks for all of them.
-type head struct {
-	next    concepts // of the second slot
-	pattern uint16
-	tier    uint8 // how far ahead it may stand: an index of tiers
-	aside   bool  // or behind
-	alone   bool  // there is no second slot
+// A fan is the patterns that begin with one concept. What most of them fail by is
+// that no word of their second slot stands near the first, so which can go on is a
+// set of bits, put together from one set for each concept near.
+type fan struct {
+	patterns []uint16 // in the order of patterns.txt; the others are bits of them
+	words    int      // of a set
+	alone    []uint64 // those without a second slot
+	place    [256]uint8
+	near     []uint64 // sets by place of the concept less one, then tier
 }
 
-// tiers are distances in words.
-var tiers = [...]int{3, 7, maxGap + 1}
+// tiers are distances in words; the last set of a concept is for those behind.
+var tiers = [...]int32{1, 2, 3, 4, 5, 7, 10, maxGap + 1}
 
-// A view is which concepts stand near a token.
-type view struct {
-	ahead [len(tiers)]concepts // as far as each tier
-	aside concepts             // behind, as far as the last tier
-}
+const (
+	behind  = len(tiers)
+	farTier = maxGap + 1
+)
 
-// index makes the heads of the patterns.
+// index makes the fans of the patterns.
 func (l *Lexicon) index() {
-	for n := range l.Patterns {
-		p := &l.Patterns[n]
-		h := head{pattern: uint16(n), alone: len(p.slots) < 2, aside: p.within > 0} //nolint:gosec // bounded by maxPatterns
-		if !h.alone {
-			far := max(p.slots[1].gap+1, p.within)
-			h.next = p.slots[1].of
-			h.tier = uint8(slices.IndexFunc(tiers[:], func(t int) bool { return far <= t })) //nolint:gosec // a handful
-		}
-		for c := range l.Concepts {
-			if p.slots[0].of.has(uint8(c)) { //nolint:gosec // a concept
-				l.heads[c] = append(l.heads[c], h)
+	for c := range l.Concepts {
+		f := &l.fans[c]
+		for n := range l.Patterns {
+			if l.Patterns[n].slots[0].of.has(uint8(c)) { //nolint:gosec // a concept
+				f.patterns = append(f.patterns, uint16(n)) //nolint:gosec // bounded by maxPatterns
 			}
+		}
+		f.words = (len(f.patterns) + 63) / 64
+		f.alone = make([]uint64, f.words)
+		for k, n := range f.patterns {
+			f.enter(k, &l.Patterns[n], len(l.Concepts))
 		}
 	}
 }
 
-// seen tells whether a pattern can go on in a view.
-func (h *head) seen(v *view) bool {
-	return h.alone || h.next.meets(&v.ahead[h.tier]) || h.aside && h.next.meets(&v.aside)
+// enter makes the bits of pattern number k of the fan.
+func (f *fan) enter(k int, p *Pattern, concepts int) {
+	bit := uint64(1) << (k & 63)
+	if len(p.slots) < 2 {
+		f.alone[k>>6] |= bit
+		return
+	}
+	far := int32(max(p.slots[1].gap+1, p.within)) //nolint:gosec // at most farTier
+	for c := range concepts {
+		if !p.slots[1].of.has(uint8(c)) { //nolint:gosec // a concept
+			continue
+		}
+		if f.place[c] == 0 {
+			f.near = append(f.near, make([]uint64, (len(tiers)+1)*f.words)...)
+			f.place[c] = uint8(len(f.near) / ((len(tiers) + 1) * f.words)) //nolint:gosec // at most maxConcepts
+		}
+		for tier, from := 0, int32(1); tier < len(tiers); tier++ {
+			if from <= far {
+				f.set(uint8(c), tier)[k>>6] |= bit //nolint:gosec // a concept
+			}
+			from = tiers[tier] + 1
+		}
+		if p.within > 0 {
+			f.set(uint8(c), behind)[k>>6] |= bit //nolint:gosec // a concept
+		}
+	}
 }
 
-// view looks around the token that is number k of those with a concept.
-func (e *Extractor) view(k int) view {
-	var v view
+// set is which patterns go on with a concept in a tier; the concept has a place.
+func (f *fan) set(c uint8, tier int) []uint64 {
+	at := ((int(f.place[c])-1)*(len(tiers)+1) + tier) * f.words
+	return f.near[at : at+f.words]
+}
+
+// open puts together which patterns of a fan can go on from the token that is
+// number k of those with a concept.
+func (e *Extractor) open(f *fan, k int) *[maxPatterns / 64]uint64 {
+	out := &e.going
+	copy(out[:], f.alone)
 	tokens, i := e.cutter.tokens, e.marked[k]
 	tier := 0
 	for n := k + 1; n < len(e.marked); n++ {
-		d := int(e.marked[n] - i)
-		for tier < len(tiers) && d > tiers[tier] {
-			if tier++; tier < len(tiers) {
-				v.ahead[tier] = v.ahead[tier-1]
-			}
-		}
-		if tier == len(tiers) {
+		d := e.marked[n] - i
+		if d > farTier {
 			break
 		}
-		v.ahead[tier].put(tokens[e.marked[n]].concept)
+		for d > tiers[tier] {
+			tier++
+		}
+		f.join(out, tokens[e.marked[n]].concept, tier)
 	}
-	for tier++; tier < len(tiers); tier++ {
-		v.ahead[tier] = v.ahead[tier-1]
+	for n := k - 1; n >= 0 && i-e.marked[n] <= farTier; n-- {
+		f.join(out, tokens[e.marked[n]].concept, behind)
 	}
-	for n := k - 1; n >= 0 && int(i-e.marked[n]) <= tiers[len(tiers)-1]; n-- {
-		v.aside.put(tokens[e.marked[n]].concept)
+	return out
+}
+
+func (f *fan) join(out *[maxPatterns / 64]uint64, c uint8, tier int) {
+	if f.place[c] != 0 {
+		for w, set := range f.set(c, tier) {
+			out[w] |= set
+		}
 	}
-	return v
 }

@@ -39,11 +39,11 @@ type Lexicon struct {
 
 	clitics  [][]byte
 	negation uint8
-	lead     concepts    // may stand before the verb of an order
-	aside    concepts    // verbs that one also asks about for oneself
-	speak    concepts    // tell that a sentence speaks about something
-	heads    [256][]head // of the patterns, by the concept that begins them
-	joins    []uint64    // hashes of words that join two orders
+	lead     concepts // may stand before the verb of an order
+	aside    concepts // verbs that one also asks about for oneself
+	speak    concepts // tell that a sentence speaks about something
+	fans     [256]fan // of the patterns, by the concept that begins them
+	joins    []uint64 // hashes of words that join two orders
 	sum      [sha256.Size]byte
 	splitter *tokeniser // while loading
 }

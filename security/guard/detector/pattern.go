@@ -44,11 +44,6 @@ type concepts [4]uint64
 func (s *concepts) put(c uint8)      { s[c>>6] |= 1 << (c & 63) }
 func (s *concepts) has(c uint8) bool { return s[c>>6]>>(c&63)&1 != 0 }
 
-// meets tells whether two sets have a concept in common.
-func (s *concepts) meets(o *concepts) bool {
-	return s[0]&o[0]|s[1]&o[1]|s[2]&o[2]|s[3]&o[3] != 0
-}
-
 const (
 	usualGap = 2
 	maxGap   = 15
@@ -263,33 +258,34 @@ func (e *Extractor) match() {
 		}
 	}
 	for k, at := range e.marked {
-		i := int(at)
-		heads := l.heads[tokens[i].concept]
-		if len(heads) == 0 {
+		f := &l.fans[tokens[at].concept]
+		if f.words == 0 {
 			continue
 		}
-		v := e.view(k)
-		for n := range heads {
-			h := &heads[n]
-			if !h.seen(&v) {
-				continue
-			}
-			p := &l.Patterns[h.pattern]
-			if !e.fits(&p.slots[0], i) {
-				continue
-			}
-			var last int
-			if p.within > 0 {
-				last = e.near(p, i)
-			} else {
-				last = e.row(p, i)
-			}
-			if last >= 0 && !e.harmless(p, i, last) && len(e.found) < maxMatches {
-				e.found = append(e.found, match{pattern: h.pattern, first: int32(i), last: int32(last)}) //nolint:gosec // a segment is short
+		for w, going := range e.open(f, k)[:f.words] {
+			for ; going != 0; going &= going - 1 {
+				e.try(f.patterns[w<<6+bits.TrailingZeros64(going)], int(at))
 			}
 		}
 	}
 	slices.SortStableFunc(e.found, func(a, b match) int { return int(a.last - b.last) })
+}
+
+// try looks for a pattern that begins with token i.
+func (e *Extractor) try(n uint16, i int) {
+	p := &e.cutter.lexicon.Patterns[n]
+	if !e.fits(&p.slots[0], i) {
+		return
+	}
+	var last int
+	if p.within > 0 {
+		last = e.near(p, i)
+	} else {
+		last = e.row(p, i)
+	}
+	if last >= 0 && !e.harmless(p, i, last) && len(e.found) < maxMatches {
+		e.found = append(e.found, match{pattern: n, first: int32(i), last: int32(last)}) //nolint:gosec // a segment is short
+	}
 }
 
 func (e *Extractor) fits(s *slot, i int) bool {
@@ -328,7 +324,7 @@ func (e *Extractor) first(i int) bool {
 		return false
 	}
 	t := &e.cutter.tokens[i]
-	return t.hi-t.lo == 1 && e.cutter.text[t.lo] == 'i' && t.flags&sentenceStart == 0 && e.shifted(int(t.lo))
+	return t.hi-t.lo == 1 && e.cutter.text[t.lo] == 'i' && t.flags&sentenceStart == 0 && e.upper(e.base+int(t.lo))
 }
 
 // closing tells whether an order may end with token i, as it does where the verb

@@ -58,6 +58,14 @@ var asciiClass = func() (t [128]class) {
 	return t
 }()
 
+// asciiLetter tells of a byte whether it is a letter or digit of ASCII.
+var asciiLetter = func() (t [256]bool) {
+	for c, k := range asciiClass {
+		t[c] = k == letter
+	}
+	return t
+}()
+
 // width is the room a character takes in a window: about the share of a word
 // that it carries.
 func width(r rune) int32 {

@@ -7,7 +7,7 @@ type table struct {
 	values []uint16
 	mask   uint64
 	used   int
-	sieve  [1024]uint64 // one bit a key: most absent keys end here
+	sieve  [4096]uint64 // one bit a key: most absent keys end here
 }
 
 // newTable has room for n keys at half load.
@@ -32,7 +32,7 @@ func (t *table) put(key uint64, value uint16) {
 		t.used++
 	}
 	t.keys[i], t.values[i] = key, value
-	t.sieve[key>>54] |= 1 << (key >> 48 & 63)
+	t.sieve[key>>52] |= 1 << (key >> 46 & 63)
 }
 
 func (t *table) grow() {
@@ -47,9 +47,18 @@ func (t *table) grow() {
 
 // get returns the value of a key, 0 for none.
 func (t *table) get(key uint64) uint16 {
-	if t.sieve[key>>54]&(1<<(key>>48&63)) == 0 {
+	if !t.may(key) {
 		return 0
 	}
+	return t.find(key)
+}
+
+// may tells whether a key may be there.
+func (t *table) may(key uint64) bool {
+	return t.sieve[key>>52]>>(key>>46&63)&1 != 0
+}
+
+func (t *table) find(key uint64) uint16 {
 	i := key >> 20 & t.mask
 	for t.keys[i] != key {
 		if t.keys[i] == 0 {

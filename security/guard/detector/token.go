@@ -16,7 +16,7 @@ func newSplitter() *tokeniser {
 
 // split cuts a folded entry into its words as the tokeniser cuts a text.
 func (t *tokeniser) split(text string) []part {
-	t.run([]byte(text), nil)
+	t.run([]byte(text), 0, nil)
 	var out []part
 	for _, k := range t.tokens {
 		r, _ := utf8.DecodeRuneInString(text[k.lo:])
@@ -60,11 +60,12 @@ type tokeniser struct {
 	lexicon *Lexicon
 	tokens  []token
 	grams   []uint32
-	lately  *[1024]uint64
+	lately  *[1 << lateBits]uint32
 	before  uint32
 	marks   []int32 // tokens before each mark of code: braces, semicolons...
 
 	text     []byte
+	base     int
 	upper    func(int) bool
 	at       int // where the word being read began
 	n        int // its characters
@@ -86,18 +87,24 @@ type tokeniser struct {
 // minStem is the shortest beginning that the lexicon knows, in characters.
 const minStem = 2
 
-// run cuts the text. upper tells of a byte whether it was a capital letter.
-func (t *tokeniser) run(text []byte, upper func(int) bool) {
-	if t.lately == nil {
-		t.lately = new([1024]uint64)
+// run cuts the text, which begins at a byte of the reading. upper tells of a byte
+// of the reading whether it was a capital letter.
+func (t *tokeniser) run(text []byte, base int, upper func(int) bool) {
+	t.before += uint32(len(t.grams)) + 1000                       //nolint:gosec // a segment is short
+	if t.lately == nil || t.before > 1<<lateTime-8*segmentBytes { // time begins anew
+		t.lately, t.before = new([1 << lateBits]uint32), 1000
 	}
-	*t = tokeniser{lexicon: t.lexicon, lately: t.lately, before: t.before + uint32(len(t.grams)) + 1000, tokens: t.tokens[:0], grams: t.grams[:0], marks: t.marks[:0], text: text, upper: upper, start: sentenceStart | lineStart, r1: ' '}
+	*t = tokeniser{lexicon: t.lexicon, lately: t.lately, before: t.before, tokens: t.tokens[:0], grams: t.grams[:0], marks: t.marks[:0], text: text, base: base, upper: upper, start: sentenceStart | lineStart, r1: ' '}
 	for i := 0; i < len(text); {
 		r, size := rune(text[i]), 1
 		if r >= utf8.RuneSelf {
 			r, size = utf8.DecodeRune(text[i:])
 		}
 		c := classOf(r)
+		if c == letter && size == 1 {
+			i = t.latin(i)
+			continue
+		}
 		if c == glyph {
 			t.endWord(i)
 			i = t.glyphs(i)
@@ -144,6 +151,39 @@ func (t *tokeniser) letter(i int, r rune) {
 	}
 }
 
+// latin takes the row of ASCII letters and digits at i and returns its end. It
+// does what gram and letter do, with what they keep in registers: most of most
+// texts goes through here.
+func (t *tokeniser) latin(i int) int {
+	if !t.inWord {
+		t.inWord, t.at, t.n, t.hash, t.stem = true, i, 0, wordSeed, 0
+	}
+	text, grams, lately, stems := t.text, t.grams, t.lately, t.lexicon.stems
+	hash, stem, r1, r2, r3 := t.hash, t.stem, t.r1, t.r2, t.r3
+	from, unknown := i, i+minStem-1-t.n // the first letters are no stem
+	for ; i < len(text) && asciiLetter[text[i]]; i++ {
+		c := uint64(text[i])
+		x := bucket(((r3*spread1+r2)*spread1+r1)*spread2 + c)
+		r3, r2, r1 = r2, r1, c
+		slot := &lately[x&uint32(len(lately)-1)]
+		now := t.before + uint32(len(grams)) //nolint:gosec // a segment is short
+		was, stamp := *slot, x>>lateBits<<lateTime|now
+		if *slot = stamp; !again(was, stamp) {
+			grams = append(grams, x)
+		}
+		hash = (hash ^ c) * wordPrime
+		if i >= unknown {
+			if v := stems.get(scramble(hash)); v != 0 {
+				stem = uint8(v) //nolint:gosec // stems hold concepts only
+			}
+		}
+	}
+	t.n += i - from
+	t.width += int32(i - from) //nolint:gosec // a segment is short
+	t.grams, t.hash, t.stem, t.r1, t.r2, t.r3 = grams, hash, stem, r1, r2, r3
+	return i
+}
+
 // gram emits the n-gram of four characters that ends here.
 func (t *tokeniser) gram(r rune) {
 	c := uint64(uint32(r)) //nolint:gosec // a rune's bits
@@ -159,16 +199,24 @@ func (t *tokeniser) gram(r rune) {
 func (t *tokeniser) emit(x uint32) {
 	slot := &t.lately[x&uint32(len(t.lately)-1)]
 	now := t.before + uint32(len(t.grams)) //nolint:gosec // a segment is short
-	was := *slot
-	*slot = uint64(x)<<32 | uint64(now)
-	if uint32(was>>32) == x && now-uint32(was) < lateGrams { //nolint:gosec // halves
-		return
+	was, stamp := *slot, x>>lateBits<<lateTime|now
+	if *slot = stamp; !again(was, stamp) {
+		t.grams = append(t.grams, x)
 	}
-	t.grams = append(t.grams, x)
 }
 
-// lateGrams is how many n-grams are a moment: about a chunk of them.
-const lateGrams = 120
+const (
+	// lateGrams is how many n-grams are a moment: about a chunk of them.
+	lateGrams = 120
+	// lateBits is the size of the memory of n-grams, as a power of two; a slot has
+	// the bits of the n-gram that do not say where it is, then lateTime bits of time.
+	lateBits = 10
+	lateTime = 32 - (gramBits - lateBits)
+)
+
+// again tells whether two stamps of one slot are of the same n-gram within a
+// moment: then they differ in nothing but a few n-grams of time.
+func again(was, stamp uint32) bool { return stamp-was < lateGrams }
 
 // Odd constants that spread the characters of an n-gram over a hash.
 const (
@@ -190,7 +238,7 @@ func (t *tokeniser) endWord(i int) {
 	t.inWord = false
 	flags := t.start
 	t.start = 0
-	if t.upper != nil && t.n > 2 && t.upper(t.at) && t.upper(t.at+1) && t.upper(t.at+2) {
+	if t.upper != nil && t.n > 2 && t.upper(t.base+t.at) && t.upper(t.base+t.at+1) && t.upper(t.base+t.at+2) {
 		flags |= capitals
 	}
 	if t.quote != 0 && !t.value {

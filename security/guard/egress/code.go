@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // A pattern is a form of unsafe code.
@@ -17,19 +18,30 @@ type pattern struct {
 	raw  bool // blanks matter: looked for in the text, not in its readings
 }
 
-// patterns are those of some classes, and the sieve of what they need.
-func patterns(classes []string) ([]*pattern, *sieve) {
+// patterns are those of some classes, the sieve of what they need, and by its
+// numbers which of them need that, or something that begins like it or that it
+// begins like.
+func patterns(classes []string) ([]*pattern, *sieve, [][]int) {
 	var out []*pattern
-	v := newSieve()
 	for i, p := range compiled() {
 		if slices.Contains(classes, forms[i].class) {
-			for _, n := range p.need {
-				v.add(n, len(out))
-			}
 			out = append(out, p)
 		}
 	}
-	return out, v
+	v, needed := newSieve(), [][]int{}
+	for _, p := range out {
+		for _, n := range p.need {
+			v.add(n, len(needed))
+			var ids []int
+			for id, o := range out {
+				if needs(o, n) {
+					ids = append(ids, id)
+				}
+			}
+			needed = append(needed, ids)
+		}
+	}
+	return out, v, needed
 }
 
 // compiled makes the patterns once, for whoever asks for some.
@@ -131,9 +143,9 @@ func (s *search) unsafe(text []byte) {
 		if letter(need.text[0]) && at > 0 && wordByte(text[at-1]) {
 			continue // the end of another word
 		}
-		for id, p := range s.code {
-			if at >= s.upTo[id] && needs(p, need.text) {
-				s.upTo[id] = s.line(p, text, at)
+		for _, id := range s.needed[need.id] {
+			if at >= s.upTo[id] {
+				s.upTo[id] = s.line(s.code[id], text, at)
 			}
 		}
 	}
@@ -187,8 +199,36 @@ func (s *search) cells(p *pattern) {
 	}
 }
 
+// calls tells whether a line can match the form of a formula at all: an item of a
+// list begins like one, and no text has more of them than Markdown. Every match has
+// a quoted name before "!", or begins a cell with "=", or with a sign and a letter
+// or digit (in (?i), one of them is not ASCII).
+func calls(line string) bool {
+	if strings.Contains(line, "'!") {
+		return true
+	}
+	for i, begins := 0, true; i+1 < len(line); i++ {
+		switch c, next := line[i], line[i+1]; c {
+		case '\t', ',', ';', '|':
+			begins = true
+		case ' ', '"', '\'':
+		case '=', '+', '-', '@':
+			if begins && (c == '=' || letter(next) || next >= '0' && next <= '9' || next >= utf8.RuneSelf) {
+				return true
+			}
+			begins = false
+		default:
+			begins = false
+		}
+	}
+	return false
+}
+
 // formula looks at a line from the first cell on that begins like a formula.
 func (s *search) formula(p *pattern, at int, line string) {
+	if !calls(line) {
+		return
+	}
 	for _, m := range p.re.FindAllStringIndex(line, maxFindings) {
 		s.place(p.rule, at+m[0], at+m[1], p.why, "[code removed]")
 	}

@@ -26,6 +26,7 @@ type Rules struct {
 	words   *phrases
 	code    []*pattern
 	needs   *sieve
+	needed  [][]int // by what is needed, the numbers of code
 	guarded *guarded
 	pool    *sync.Pool // of *search
 }
@@ -49,7 +50,7 @@ func New(p Policy) (*Rules, error) {
 	if r.words, err = lists(p.Words); err != nil {
 		return nil, fmt.Errorf("egress policy: words: %w", err)
 	}
-	r.code, r.needs = patterns(p.Code)
+	r.code, r.needs, r.needed = patterns(p.Code)
 	return r.Protect(p.Protected)
 }
 

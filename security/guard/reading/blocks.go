@@ -23,6 +23,17 @@ var digit64 = func() (t [256]int8) {
 	return t
 }()
 
+// word64Of is wordOf for the bytes of base64 words, which have the bit of others
+// as well; 0 for any other byte.
+var word64Of = func() (t [256]uint8) {
+	for c := range 256 {
+		if digit64[c] >= 0 {
+			t[c] = wordOf[c] | inHigh
+		}
+	}
+	return t
+}()
+
 // A row is a row of words of one alphabet: base64 over several lines, or in
 // pieces.
 type row struct {
@@ -40,11 +51,16 @@ func (s *Scanner) base64(layer int) {
 	s.work += len(b)
 	long := 0
 	for i := 0; i < len(b) && !s.stopped; {
-		if digit64[b[i]] < 0 {
+		if word64Of[b[i]] == 0 {
 			i++
 			continue
 		}
-		r := row64(b, i)
+		end, odd := word64(b, i)
+		if !odd {
+			i = end
+			continue
+		}
+		r := row64(b, i, end)
 		if r.digits >= 8 {
 			s.row64(layer, b, r)
 		}
@@ -58,17 +74,18 @@ func (s *Scanner) base64(layer int) {
 	}
 }
 
-// word64 measures the word at i and reports whether it looks like base64 rather
+// word64 measures the word at i, which has at least one byte, and reports whether it looks like base64 rather
 // than like a word of a language.
 func word64(b []byte, i int) (end int, odd bool) {
-	var all, rest uint8
-	for end = i; end < len(b) && digit64[b[end]] >= 0; end++ {
-		k := wordOf[b[end]]
-		all |= k
-		if end > i {
-			rest |= k
+	var rest uint8
+	for end = i + 1; end < len(b); end++ {
+		k := word64Of[b[end]]
+		if k == 0 {
+			break
 		}
+		rest |= k
 	}
+	all := word64Of[b[i]] | rest
 	digits := end - i
 	for end < len(b) && b[end] == '=' && end-i < digits+2 {
 		end++
@@ -77,15 +94,11 @@ func word64(b []byte, i int) (end int, odd bool) {
 	return end, odd && digits >= 2
 }
 
-// row64 measures a row: words that look like base64 with at most a few signs
-// between them, as in quoted pieces of program text.
-func row64(b []byte, i int) row {
-	end, odd := word64(b, i)
+// row64 measures a row that begins with the word from i to end: words that look
+// like base64 with at most a few signs between them, as in quoted pieces of program
+// text.
+func row64(b []byte, i, end int) row {
 	r := row{lo: i, hi: end, words: 1, first: end - i, even: true, digits: end - i}
-	if !odd {
-		r.digits = 0
-		return r
-	}
 	for last := end - i; ; {
 		k := r.hi
 		for k < len(b) && k < r.hi+5 && between(b[k]) {

@@ -123,6 +123,9 @@ func better(b []byte, lo, end, key int) (span, bool) {
 	if key == 13 {
 		need -= 20 // by far the most usual
 	}
+	if !gains(b[lo:end], key, need) {
+		return span{}, false
+	}
 	var best, now [2]struct{ sum, likely, pairs, lo, hi int }
 	a, p := uint(noLetter), uint(noLetter)
 	for i := lo; i < end; i++ {
@@ -152,6 +155,43 @@ func better(b []byte, lo, end, key int) (span, bool) {
 	}
 	return span{}, false
 }
+
+// gains tells whether a cipher gains enough in some part of b: better without the
+// parts, since hardly any text goes on from here.
+func gains(b []byte, key, need int) bool {
+	letters := &turns[key]
+	var along, against, most int
+	a, p := uint(noLetter), uint(noLetter)
+	for _, c := range b {
+		cur := uint(letterOf[c]) & 31
+		turned := uint(letters[cur]) & 31
+		asIs, gain := int(likelyOf[a<<5|cur]), int(likelyOf[p<<5|turned])
+		along = max(along, 0) + gain - asIs
+		against = max(against, 0) + gain - int(forwardOf[p<<5|turned]) - asIs
+		most = max(most, along, against)
+		a, p = cur, turned
+	}
+	return most >= need
+}
+
+// turns are the letters that each key makes of each.
+var turns = func() (t [atbash + 1][32]uint8) {
+	for key := range t {
+		for letter := range t[key] {
+			t[key][letter] = uint8(turn(uint(letter), key)) //nolint:gosec // a letter
+		}
+	}
+	return t
+}()
+
+// likelyOf and forwardOf are two parts of pairs.
+var likelyOf, forwardOf = func() (likely, forward [32 << 5]int8) {
+	for i, t := range pairs {
+		_, l, f := t.parts()
+		likely[i], forward[i] = int8(l), int8(f) //nolint:gosec // differences of letters
+	}
+	return likely, forward
+}()
 
 // prolong goes on from a part that reaches the end of where it was looked for,
 // as long as the cipher makes a language of the text.
@@ -207,13 +247,20 @@ var often = func() (t [26]int) {
 	return t
 }()
 
+// often2 is often twice over, so that a shift of it is a part.
+var often2 = func() (t [52]int) {
+	copy(t[:], often[:])
+	copy(t[26:], often[:])
+	return t
+}()
+
 // fitting returns the shifts under which frequent letters are most frequent.
 func fitting(n *[26]int) (first, second, third int) {
 	top, next, last := -1<<30, -1<<30, -1<<30
 	for shift := range 26 {
 		sum := 0
-		for l, k := range n {
-			sum += k * often[(l+shift)%26]
+		for l, k := range often2[shift : shift+26] {
+			sum += n[l] * k
 		}
 		switch {
 		case sum > top:

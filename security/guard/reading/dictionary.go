@@ -168,6 +168,17 @@ func (t gallery) restored(w []byte) string {
 	return ""
 }
 
+// shapeEnds has a bit for each length of the words of shapes, by their first and
+// last letter: most words need not be hashed.
+var shapeEnds = func() (t [32][32]uint32) {
+	for _, s := range shapes {
+		if n := len(s.word); n > 0 {
+			t[s.word[0]&31][s.word[n-1]&31] |= 1 << n
+		}
+	}
+	return t
+}()
+
 // eachWord yields the words of a list.
 func eachWord(list string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {

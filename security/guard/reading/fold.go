@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
 
@@ -69,22 +70,61 @@ func (f *folder) fold(src []byte) {
 func (f *folder) ascii(i int) int {
 	src, j := f.src, i
 	for j < len(src) {
-		if kindOf[src[j]] == visible || src[j] == ' ' && j+1 < len(src) && kindOf[src[j+1]] == visible {
+		if n := plain(src[j:]); n > 0 {
+			j += n
+		} else if kindOf[src[j]] == visible || src[j] == ' ' && j+1 < len(src) && kindOf[src[j+1]] == visible {
 			j++
-			continue
+		} else {
+			break
 		}
-		break
 	}
 	at := len(f.text)
 	f.trail.add(at, i, 1, 1, j-i)
 	f.cased = append(f.cased, src[i:j]...)
 	f.text = append(f.text, src[i:j]...)
-	for k, c := range f.text[at:] {
-		f.text[at+k] = lowerOf[c]
-	}
+	lowered(f.text[at:])
 	f.softAt += j - i
 	f.marks, f.quiet, f.flag, f.settled = 0, 0, false, false
 	return j
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// plain looks at eight bytes at once. It returns how many of them are visible
+// ASCII and single blanks between, if they all are: a blank at the end is left
+// to the next look. Otherwise it returns 0.
+func plain(b []byte) int {
+	if len(b) < 8 {
+		return 0
+	}
+	v := binary.LittleEndian.Uint64(b)
+	// Without high bits no sum below carries into the next byte.
+	if v&highs != 0 || (v+(0x80-' ')*ones)&highs != highs || (v+ones)&highs != 0 {
+		return 0
+	}
+	blanks := ^((v ^ ' '*ones) + 0x7F*ones) & highs
+	switch {
+	case blanks&(blanks<<8) != 0:
+		return 0
+	case blanks>>63 != 0:
+		return 7
+	}
+	return 8
+}
+
+// lowered makes small letters of ASCII's capitals, eight bytes at once.
+func lowered(b []byte) {
+	for ; len(b) >= 8; b = b[8:] {
+		v := binary.LittleEndian.Uint64(b)
+		capitals := (v + (0x80-'A')*ones) &^ (v + (0x80-'Z'-1)*ones) & highs
+		binary.LittleEndian.PutUint64(b, v|capitals>>2)
+	}
+	for i, c := range b {
+		b[i] = lowerOf[c]
+	}
 }
 
 // ideographs copies Chinese characters and Korean syllables.

@@ -46,15 +46,15 @@ func (r *Reading) Span(i, j int) (lo, hi int) {
 
 // Upper reports whether the letter that begins at Text[i] was an upper case one.
 func (r *Reading) Upper(i int) bool {
-	return i >= 0 && i < len(r.Text) && r.Text[i] != r.Cased[i] || r.upperAfter(i)
+	if i < 0 || i >= len(r.Text) {
+		return false
+	}
+	return r.Text[i] != r.Cased[i] || r.Text[i] >= 0xC0 && r.upperAfter(i)
 }
 
 // upperAfter looks at the later bytes of a letter of several bytes: the first
 // ones of an upper and a lower case letter are often the same.
 func (r *Reading) upperAfter(i int) bool {
-	if i < 0 || i >= len(r.Text) || r.Text[i] < 0xC0 {
-		return false
-	}
 	for k := i + 1; k < len(r.Text) && r.Text[k]&0xC0 == 0x80; k++ {
 		if r.Text[k] != r.Cased[k] {
 			return true

@@ -230,13 +230,14 @@ func (s *Scanner) leet(layer int) {
 	s.work += 2 * len(b)
 	lo, end, count, words := 0, 0, 0, 0
 	for i := 0; i < len(b); {
-		start := i
-		for i < len(b) && b[i] != ' ' && b[i] != '\n' {
+		start, all := i, uint8(0)
+		for i < len(b) && leetKind[b[i]] != leetBlank {
+			all |= leetKind[b[i]]
 			i++
 		}
 		if i > start {
 			words++
-			if leetWord(b[start:i]) {
+			if all == leetLetter|leetMark && leetWord(b[start:i]) {
 				if count == 0 || words > 4 {
 					s.leetPart(layer, b, lo, end, count)
 					lo, count = start, 0
@@ -248,6 +249,27 @@ func (s *Scanner) leet(layer int) {
 	}
 	s.leetPart(layer, b, lo, end, count)
 }
+
+// What a byte is in a word that may be leet.
+const (
+	leetLetter uint8 = 1 << iota
+	leetMark         // stands for a letter
+	leetBlank
+)
+
+var leetKind = func() (t [256]uint8) {
+	for c := range 256 {
+		switch {
+		case c == ' ' || c == '\n':
+			t[c] = leetBlank
+		case wordOf[c]&(inLower|inUpper) != 0:
+			t[c] = leetLetter
+		case leetOf[c] != 0:
+			t[c] = leetMark
+		}
+	}
+	return t
+}()
 
 // leetWord reports whether a digit or sign stands for a letter in a word.
 func leetWord(w []byte) bool {

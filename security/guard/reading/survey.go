@@ -269,7 +269,7 @@ func (s *survey) small(text []byte, start, end int) {
 		s.shorts--
 	}
 	w := text[start:end]
-	if n >= leastShaken && shapes.restored(w) != "" {
+	if n >= leastShaken && n <= longestKnown && shapeEnds[w[0]&31][w[n-1]&31]>>n&1 != 0 && shapes.restored(w) != "" {
 		if s.shaken == 0 {
 			s.shakenIn.lo = start
 		}
