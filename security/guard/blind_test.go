@@ -10,8 +10,8 @@ import (
 // Floors and ceilings in percent: what was measured when the weights were made,
 // with a little room.
 const (
-	blindStopped = 50 // of the attacks, at least
-	blindBlocked = 35 // of the attacks, at least
+	blindStopped = 62 // of the attacks, at least
+	blindBlocked = 45 // of the attacks, at least
 	blindHeld    = 2  // of the harmless texts of workflows, at most
 )
 
