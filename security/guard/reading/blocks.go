@@ -74,8 +74,8 @@ func (s *Scanner) base64(layer int) {
 	}
 }
 
-// word64 measures the word at i, which has at least one byte, and reports whether it looks like base64 rather
-// than like a word of a language.
+// word64 measures the word at i, which has at least one byte, and reports whether
+// it looks like base64 rather than like a word of a language.
 func word64(b []byte, i int) (end int, odd bool) {
 	var rest uint8
 	for end = i + 1; end < len(b); end++ {
@@ -194,7 +194,7 @@ func (s *Scanner) turned64(layer int, b []byte, r row) {
 
 func rot13(c byte) byte {
 	if l := letterOf[c]; l < noLetter {
-		return c - l + (l+13)%26
+		return c - l + turns[13][l]
 	}
 	return c
 }
@@ -206,8 +206,7 @@ func (s *Scanner) pieces64(layer int) {
 	s.work += len(b)
 	f := s.begin(layer)
 	words, last := 0, 0
-	var acc uint32
-	n, from := 0, 0
+	x := sextets{f: f}
 	for i := 0; i < len(b); {
 		if digit64[b[i]] < 0 {
 			i++
@@ -223,24 +222,13 @@ func (s *Scanner) pieces64(layer int) {
 		}
 		words++
 		for ; i < end; i++ {
-			d := digit64[b[i]]
-			if d < 0 {
-				continue
-			}
-			if n == 0 {
-				from = i
-			}
-			acc = acc<<6 | uint32(d)
-			if n++; n == 4 {
-				f.triple(acc, 3, from, i+1)
-				acc, n = 0, 0
+			if d := digit64[b[i]]; d >= 0 {
+				x.take(d, i)
 			}
 		}
 		last = end
 	}
-	if n > 1 {
-		f.triple(acc<<(6*(4-n)), n-1, from, last)
-	}
+	x.end(last)
 	if words > 1 {
 		s.offer(layer, "base64", text)
 	}
@@ -249,24 +237,41 @@ func (s *Scanner) pieces64(layer int) {
 // stream64 decodes the digits between two places, whatever stands between them.
 // A last digit that is too little for a byte is left out: cut texts are common.
 func (f *frame) stream64(b []byte, lo, hi int) {
-	var acc uint32
-	n, from := 0, lo
+	x := sextets{f: f}
 	for i := lo; i < hi; i++ {
 		d := digit64[b[i]]
 		if d < 0 || d >= 62 && i > lo && i+1 < hi && digit64[b[i-1]] < 0 && digit64[b[i+1]] < 0 { // " + "
 			continue
 		}
-		if n == 0 {
-			from = i
-		}
-		acc = acc<<6 | uint32(d)
-		if n++; n == 4 {
-			f.triple(acc, 3, from, i+1)
-			acc, n = 0, 0
-		}
+		x.take(d, i)
 	}
-	if n > 1 {
-		f.triple(acc<<(6*(4-n)), n-1, from, hi)
+	x.end(hi)
+}
+
+// sextets are digits of base64 on their way to bytes: four make three.
+type sextets struct {
+	f    *frame
+	acc  uint32
+	n    int
+	from int // where the first of them stands
+}
+
+// take adds the digit at i.
+func (x *sextets) take(d int8, i int) {
+	if x.n == 0 {
+		x.from = i
+	}
+	x.acc = x.acc<<6 | uint32(d) //nolint:gosec // not negative
+	if x.n++; x.n == 4 {
+		x.f.triple(x.acc, 3, x.from, i+1)
+		x.acc, x.n = 0, 0
+	}
+}
+
+// end writes what is left; a single digit is too little for a byte.
+func (x *sextets) end(hi int) {
+	if x.n > 1 {
+		x.f.triple(x.acc<<(6*(4-x.n)), x.n-1, x.from, hi)
 	}
 }
 

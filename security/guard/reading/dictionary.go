@@ -52,11 +52,7 @@ var known = func() *vocabulary {
 	v := &vocabulary{}
 	rank := 0
 	for w := range eachWord(wordList) {
-		h := letterSeed
-		for i := range len(w) {
-			h = letterStep(h, w[i])
-		}
-		v.put(h, rank)
+		v.put(letterHash(letterSeed, []byte(w)), rank)
 		rank++
 	}
 	return v
@@ -65,6 +61,14 @@ var known = func() *vocabulary {
 const letterSeed = uint64(14695981039346656037) // FNV-1a
 
 func letterStep(h uint64, c byte) uint64 { return (h ^ uint64(c)) * 1099511628211 }
+
+// letterHash goes on with a hash over letters in either case.
+func letterHash(h uint64, w []byte) uint64 {
+	for _, c := range w {
+		h = letterStep(h, lowerOf[c])
+	}
+	return h
+}
 
 // place spreads a hash: the bit of the sieve, the first slot, and what is kept.
 func place(h uint64) (bit, slot, key uint32) {
@@ -106,11 +110,7 @@ func (v *vocabulary) has(w []byte) bool {
 	if len(w) > longestKnown {
 		return false
 	}
-	h := letterSeed
-	for _, c := range w {
-		h = letterStep(h, lowerOf[c])
-	}
-	return v.rank(h) >= 0
+	return v.rank(letterHash(letterSeed, w)) >= 0
 }
 
 // A wordShape is a word and what stays the same when its inner letters change
@@ -131,16 +131,32 @@ func hung(size, shortest int, list string) gallery {
 		if len(w) < shortest {
 			continue
 		}
-		h := shape([]byte(w))
-		i := h & uint64(len(t)-1)
-		for t[i].word != "" && t[i].shape != h {
-			i = (i + 1) & uint64(len(t)-1)
-		}
-		if t[i].word == "" {
-			t[i] = wordShape{h, w}
-		}
+		t.hang(shape([]byte(w)), w)
 	}
 	return t
+}
+
+// hang adds a word unless its shape is taken.
+func (t gallery) hang(h uint64, w string) bool {
+	i := h & uint64(len(t)-1)
+	for t[i].word != "" {
+		if t[i].shape == h {
+			return false
+		}
+		i = (i + 1) & uint64(len(t)-1)
+	}
+	t[i] = wordShape{h, w}
+	return true
+}
+
+// find returns the word of a shape, "" if there is none.
+func (t gallery) find(h uint64) string {
+	for i := h & uint64(len(t)-1); t[i].word != ""; i = (i + 1) & uint64(len(t)-1) {
+		if t[i].shape == h {
+			return t[i].word
+		}
+	}
+	return ""
 }
 
 // shapes are the words that shaken ones are noticed by, allShapes those that
@@ -156,14 +172,8 @@ func (t gallery) restored(w []byte) string {
 	if len(w) < shortestShaken || len(w) > longestKnown {
 		return ""
 	}
-	h := shape(w)
-	for i := h & uint64(len(t)-1); t[i].word != ""; i = (i + 1) & uint64(len(t)-1) {
-		if t[i].shape == h {
-			if t[i].word == string(w) {
-				return ""
-			}
-			return t[i].word
-		}
+	if word := t.find(shape(w)); word != string(w) {
+		return word
 	}
 	return ""
 }
@@ -262,6 +272,16 @@ func (s *Scanner) cut(w []byte) bool {
 		}
 	}
 	return s.sensible(w)
+}
+
+// markCuts turns what cut wrote for a word of n letters into marks: begins is less
+// than nothing where a piece of it ends.
+func (s *Scanner) markCuts(n int) {
+	for k := n; k > 0; {
+		start := int(s.begins[k])
+		s.begins[k] = -1
+		k = start
+	}
 }
 
 // sensible judges what cut found: at least three words, of letters most of which

@@ -212,11 +212,7 @@ func (s *Scanner) compound(f *frame, g *gluer, from, to int) {
 	}
 	f.raw, f.up.unit = f.raw[:at], 0
 	f.up.cutBack(at)
-	for k := len(w); k > 0; {
-		start := int(s.begins[k])
-		s.begins[k] = -1
-		k = start
-	}
+	s.markCuts(len(w))
 	n := 0
 	for k := from; k <= to; k++ {
 		for i := g.pieces[k].lo; i < g.pieces[k].hi; i++ {

@@ -613,14 +613,7 @@ func (s *Scanner) pigWord(f *frame, b []byte, lo, hi int) {
 // rankOf returns the rank of the word that a beginning and the rest make, -1 if
 // they make none.
 func (s *Scanner) rankOf(begin, rest []byte) int {
-	h := letterSeed
-	for _, c := range begin {
-		h = letterStep(h, c)
-	}
-	for _, c := range rest {
-		h = letterStep(h, c)
-	}
-	return known.rank(h)
+	return known.rank(letterHash(letterHash(letterSeed, begin), rest))
 }
 
 func vowel(c byte) bool {
@@ -722,11 +715,7 @@ func (s *Scanner) unspaced(layer int) {
 
 // apart writes the word at i with blanks where cut cut it.
 func (s *Scanner) apart(f *frame, w []byte, i int) {
-	for k := len(w); k > 0; {
-		start := int(s.begins[k])
-		s.begins[k] = -1
-		k = start
-	}
+	s.markCuts(len(w))
 	at := 0
 	for k := 1; k <= len(w); k++ {
 		if s.begins[k] < 0 {

@@ -27,28 +27,6 @@ var skeletons = func() gallery {
 // sameSkeleton is how many words of one skeleton are kept.
 const sameSkeleton = 6
 
-// hang adds a word unless its shape is taken.
-func (t gallery) hang(h uint64, w string) bool {
-	i := h & uint64(len(t)-1)
-	for t[i].word != "" {
-		if t[i].shape == h {
-			return false
-		}
-		i = (i + 1) & uint64(len(t)-1)
-	}
-	t[i] = wordShape{h, w}
-	return true
-}
-
-func (t gallery) find(h uint64) string {
-	for i := h & uint64(len(t)-1); t[i].word != ""; i = (i + 1) & uint64(len(t)-1) {
-		if t[i].shape == h {
-			return t[i].word
-		}
-	}
-	return ""
-}
-
 // skeleton hashes the consonants of a word and counts them. A star stands for a
 // letter that was left out.
 func skeleton(w []byte) (h uint64, n int) {
