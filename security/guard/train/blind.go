@@ -1,48 +1,30 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/custodyhq/custody/security/guard/detector"
 )
 
-// writeBlind holds the weights in the program against a file of texts in the
+// writeBlind holds a detector against a file of texts in the
 // format of the corpora that had no part in them: by label and kind, and the
 // attacks in other languages than English by language.
-func writeBlind(w io.Writer, path string) error {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return fmt.Errorf("open the blind texts: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	d, err := detector.New()
-	if err != nil {
-		return fmt.Errorf("load the weights: %w", err)
-	}
+func writeBlind(w io.Writer, d *detector.Detector, path string) error {
 	levels := map[string]*[3]int{}
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var t Text
-		if err := json.Unmarshal(lines.Bytes(), &t); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		level := d.Scan(t.Text, channelOf(&t)).Level
-		for _, name := range blindRows(&t) {
+	err := eachTest(path, func(t *Text) {
+		level := d.Scan(t.Text, channelOf(t)).Level
+		for _, name := range blindRows(t) {
 			if levels[name] == nil {
 				levels[name] = &[3]int{}
 			}
 			levels[name][level]++
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(w, "\n%-40s %6s %8s %22s\n", "blind texts, by the weights as they are", "texts", "blocked", "stopped (95 %)")
 	for _, name := range slices.Sorted(maps.Keys(levels)) {

@@ -77,10 +77,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if o.eval {
 		tabulate(texts, scores).write(stdout, o.sources)
 		writePromise(stdout, texts, scores)
-		if err := writePairs(stdout, o.pairs); err != nil {
-			return err
-		}
-		if err := writeBlind(stdout, o.blind); err != nil {
+		if err := writeTests(stdout, o); err != nil {
 			return err
 		}
 	}
@@ -93,6 +90,19 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	return writeWeights(o.out, lexicon, set, all, texts, scores)
+}
+
+// writeTests holds the weights in the program against the texts that no training
+// sees.
+func writeTests(w io.Writer, o options) error {
+	d, err := detector.New()
+	if err != nil {
+		return fmt.Errorf("load the weights: %w", err)
+	}
+	if err := writePairs(w, d, o.pairs); err != nil {
+		return err
+	}
+	return writeBlind(w, d, o.blind)
 }
 
 // writeWeights trains on everything and writes the weights.

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/custodyhq/custody/security/guard/detector"
@@ -21,35 +18,19 @@ type pair struct {
 	Twin   string `json:"twin"`
 }
 
-// writePairs holds the weights in the program against pairs, by language and by
-// kind.
-func writePairs(w io.Writer, path string) error {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return fmt.Errorf("open the pairs: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	d, err := detector.New()
-	if err != nil {
-		return fmt.Errorf("load the weights: %w", err)
-	}
+// writePairs holds a detector against pairs, by language and by kind.
+func writePairs(w io.Writer, d *detector.Detector, path string) error {
 	tallies := map[string]*tally{}
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var p pair
-		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+	err := eachTest(path, func(p *pair) {
 		for _, name := range []string{"all", "kind " + p.Kind, "language " + p.Lang} {
 			if tallies[name] == nil {
 				tallies[name] = &tally{}
 			}
 			tallies[name].add(d, p)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(w, "\n%-40s %6s %8s %22s %8s %8s\n", "pairs, by the weights as they are", "pairs", "blocked", "stopped (95 %)", "twins bl", "held")
 	for _, name := range slices.Sorted(maps.Keys(tallies)) {
@@ -64,7 +45,7 @@ type tally struct {
 	attack, benign [3]int // by level
 }
 
-func (t *tally) add(d *detector.Detector, p pair) {
+func (t *tally) add(d *detector.Detector, p *pair) {
 	on := detector.Person
 	if p.Kind == "indirect" {
 		on = detector.Document

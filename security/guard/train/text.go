@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -55,26 +56,52 @@ func load(path string) ([]*Text, error) {
 
 func parse(path string, r io.Reader) ([]*Text, error) {
 	var out []*Text
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 1<<20), 64<<20)
-	for n := 1; lines.Scan(); n++ {
-		if len(strings.TrimSpace(lines.Text())) == 0 {
-			continue
-		}
-		t := &Text{}
-		if err := json.Unmarshal(lines.Bytes(), t); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
-		}
+	err := eachLine(path, r, func(t *Text) error {
 		if err := t.validate(); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
+			return err
 		}
 		t.Text = unreserved(t.Text)
 		out = append(out, t)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
+}
+
+// eachLine gives what stands in each line of JSON lines to take. Errors name the
+// path and the line.
+func eachLine[T any](path string, r io.Reader, take func(*T) error) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 1<<20), 64<<20)
+	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		v := new(T)
+		err := json.Unmarshal(lines.Bytes(), v)
+		if err == nil {
+			err = take(v)
+		}
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
+}
+
+// eachTest is eachLine for a file of texts that are only judged by.
+func eachTest[T any](path string, take func(*T)) error {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return fmt.Errorf("open tests: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	return eachLine(path, f, func(v *T) error { take(v); return nil })
 }
 
 // unreserved gives hosts of the name that is reserved for examples (RFC 2606)
