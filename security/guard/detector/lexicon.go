@@ -59,7 +59,8 @@ const maxConcepts = 200
 func NewLexicon() (*Lexicon, error) { return loadLexicon(lexiconFiles) }
 
 func loadLexicon(files fs.FS) (*Lexicon, error) {
-	l := &Lexicon{Concepts: []Concept{{}}, words: newTable(1 << 14), stems: newTable(1 << 14), phrases: newTable(1 << 13), glyphs: newTable(1 << 13)}
+	l := &Lexicon{Concepts: []Concept{{}}, words: newTable(1 << 14), stems: newTable(1 << 14), phrases: newTable(1 << 13), glyphs: newTable(1 << 13), splitter: newSplitter()}
+	defer func() { l.splitter = nil }()
 	declared, err := fs.ReadFile(files, "lexicon/concepts.txt")
 	if err != nil {
 		return nil, fmt.Errorf("read the concepts: %w", err)
@@ -82,8 +83,6 @@ func loadLexicon(files fs.FS) (*Lexicon, error) {
 		return nil, fmt.Errorf("list the lexicon: %w", err)
 	}
 	slices.SortFunc(names, englishFirst)
-	l.splitter = newSplitter()
-	defer func() { l.splitter = nil }()
 	sum := sha256.New()
 	sum.Write(declared)
 	sum.Write(rows)

@@ -89,7 +89,7 @@ func (l *Lexicon) learnPatterns(body string, ids map[string]uint8) error {
 	}
 	l.index()
 	for _, word := range joins {
-		for _, p := range newSplitter().split(reading.Fold(word)) {
+		for _, p := range l.splitter.split(reading.Fold(word)) {
 			l.joins = append(l.joins, p.hash)
 		}
 	}
