@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -144,11 +145,12 @@ func (r *receiver) honest(t testing.TB, pool *pgxpool.Pool, runs []security.ID) 
 	}
 }
 
-// outcomes asserts how the runs ended: well, or with an effect of which nobody
-// knows whether it happened and which may not be repeated.
+// outcomes asserts how the runs ended: well, with an effect of which nobody
+// knows whether it happened and which may not be repeated, or with a draft of
+// which the judge was asked as often as it may be and died every time.
 func (b *bench) outcomes(runs []security.ID) {
 	b.t.Helper()
-	doubtful := 0
+	doubtful, unjudged := 0, 0
 	for _, id := range runs {
 		r := b.closed(id)
 		last := r.Progress.Steps[len(r.Progress.Steps)-1]
@@ -156,13 +158,38 @@ func (b *bench) outcomes(runs []security.ID) {
 		case r.State == store.Succeeded:
 		case r.State == store.Failed && last.Status == workflow.Unknown:
 			doubtful++
+		case r.State == store.Failed && b.unanswered(id, r.Reason) == maxJudge:
+			unjudged++
 		default:
 			b.t.Errorf("run %s is %s (%+v): %s", id.Name("run"), r.State, r.Reason, trail(b.pool, id))
 		}
 	}
 	var recovered, unknown int
 	must(b.t, b.pool.QueryRow(context.Background(), `select count(*) filter (where action = 'run.recovered'), count(*) filter (where outcome = 'unknown') from custody.entry`).Scan(&recovered, &unknown))
-	b.t.Logf("%d runs, recovered %d times, %d calls unknown, %d runs for a person to decide", len(runs), recovered, unknown, doubtful)
+	b.t.Logf("%d runs, recovered %d times, %d calls unknown, %d runs for a person to decide, %d without a verdict", len(runs), recovered, unknown, doubtful, unjudged)
+}
+
+// unanswered is how many of the judge's calls about the draft that ended a run
+// had no answer; zero if that draft was not withheld.
+func (b *bench) unanswered(id security.ID, why *store.Reason) (n int) {
+	b.t.Helper()
+	all, err := stream(b.pool, id)
+	must(b.t, err)
+	asked := map[string]bool{} // about the attempt under way
+	for _, l := range all {
+		switch {
+		case why == nil || l.Step != why.Step:
+		case l.Action == "step.intent":
+			asked, n = map[string]bool{}, 0
+		case l.Action == "call.intent" && strings.HasSuffix(l.Key, judgePart):
+			asked[l.Call] = true
+		case l.Action == "call.result" && l.Outcome == "unknown" && asked[l.Call]:
+			n++
+		case l.Action == "step.withheld":
+			return n
+		}
+	}
+	return 0
 }
 
 // A victim is a process that drives runs.
