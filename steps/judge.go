@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/custodyhq/custody/security/guard"
 	"github.com/custodyhq/custody/workflow"
@@ -27,16 +28,18 @@ type JudgeCall struct {
 // A JudgeAnswer is what the judge said. The zero JudgeAnswer withholds.
 type JudgeAnswer struct {
 	Pass   bool
-	Rubric string // id and version of the rubric that was applied
-	Reason string // content: it is sealed, and never shown to the caller
+	Rubric string   // id and version of the rubric that was applied
+	Unmet  []string // names of the rubric's criteria that are not met: a-z, 0-9 and _; others are left out
+	Reason string   // content: it is sealed, and never shown to the caller
 	Use    Use
 }
 
 // JudgeUse is what the ledger and the vault keep of a judgement.
 type JudgeUse struct {
 	Use    Use
-	Rubric string // which rubric the judge applied; "" if it gave no judgement
-	Reason string // content
+	Rubric string   // which rubric the judge applied; "" if it gave no judgement
+	Unmet  []string // names of its criteria
+	Reason string   // content
 }
 
 // JudgeCalls is how many questions one run may put to the judge. A draft that
@@ -81,13 +84,31 @@ func (p *Pipeline) Judge(ctx context.Context, c Checked, s guard.Screened, id Ca
 	var e *Error
 	switch {
 	case err == nil:
-		return guard.Judged(answer.Pass), JudgeUse{Use: answer.Use, Rubric: answer.Rubric, Reason: answer.Reason}, nil
+		return guard.Judged(answer.Pass), JudgeUse{Use: answer.Use, Rubric: answer.Rubric, Unmet: names(answer.Unmet), Reason: answer.Reason}, nil
 	case errors.As(err, &e) && silent(e):
 		return guard.Judged(false), JudgeUse{Use: e.Use}, e
 	case e != nil:
 		return guard.Judged(false), JudgeUse{Use: e.Use}, nil //nolint:nilerr // an answer of no use is a verdict: withheld
 	}
 	return guard.Judged(false), JudgeUse{}, nil
+}
+
+// The bounds of what a judge may have written into the ledger.
+const (
+	maxUnmet     = 16
+	maxCriterion = 64 // bytes
+)
+
+// names are those that can only be names. A judge is a plug-in, and what it read
+// must not get into the ledger by way of its criteria.
+func names(unmet []string) (out []string) {
+	for _, s := range unmet {
+		plain := !strings.ContainsFunc(s, func(r rune) bool { return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') })
+		if plain && s != "" && len(s) <= maxCriterion && len(out) < maxUnmet {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // silent reports whether no answer came, as opposed to one that is of no use.

@@ -89,6 +89,8 @@ func (b *Body) field(r *reader, key string) {
 		r.array(func() { b.Payloads = append(b.Payloads, r.payload()) })
 	case "texts":
 		b.Texts = r.texts()
+	case "unmet":
+		b.Unmet = r.texts()
 	default:
 		r.skip(maxDepth)
 	}

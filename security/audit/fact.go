@@ -39,6 +39,7 @@ type Fact struct {
 	Target    string   // control entries: what was read or changed
 	Rubric    string   // by which version of its rules the judge decided
 	Texts     []string // guard.released: keyed fingerprints of the texts
+	Unmet     []string // names of the criteria that the judge held not met
 	Build     string
 }
 
@@ -136,6 +137,7 @@ func (f *Fact) AppendBody(buf []byte, at int64) []byte {
 	w.some("target", f.Target)
 	w.some("tenant", f.Tenant)
 	w.list("texts", f.Texts)
+	w.list("unmet", f.Unmet)
 	w.number("v", 1)
 	w.some("workflow", f.Workflow)
 	return w.end('}').buf

@@ -29,7 +29,7 @@ func full() audit.Fact {
 		Payloads: []audit.Payload{{ID: "pay_1", Kind: "output:draft", Bytes: 6, Commit: audit.Hash{1}, Sum: audit.Hash{2}}},
 		Approval: &audit.Approval{ID: "apr_1", Digest: "sha256:1", Decision: "approve", Quorum: 2, Vote: "vote_1", Voters: []string{"subj_2"}},
 		Code:     "status", Status: 503, State: "failed", Reason: "error", Count: 7, RetryOf: runB, Adopted: runC, Due: 8,
-		Target: "t", Build: "b", Rubric: "output/1", Texts: []string{"k1:ab"},
+		Target: "t", Build: "b", Rubric: "output/1", Texts: []string{"k1:ab"}, Unmet: []string{"keeps_secrets"},
 	}
 }
 

@@ -40,11 +40,11 @@ func (j judge) Judge(ctx context.Context, call steps.JudgeCall) (steps.JudgeAnsw
 		return steps.JudgeAnswer{}, failure(err)
 	}
 	use := steps.Use{Model: &answer.Model, Status: answer.Status, Bytes: answer.Bytes}
-	pass, reason, ok := judgement(answer.Text)
+	said, ok := judgement(answer.Text)
 	if !ok {
 		return steps.JudgeAnswer{}, &steps.Error{
 			Code: steps.CodeMalformed, Detail: "the judge gave no verdict", Use: use, Status: answer.Status,
 		}
 	}
-	return steps.JudgeAnswer{Pass: pass, Rubric: RubricID, Reason: reason, Use: use}, nil
+	return steps.JudgeAnswer{Pass: said.pass, Rubric: RubricID, Unmet: said.unmet, Reason: said.reason, Use: use}, nil
 }

@@ -26,6 +26,7 @@ const talksRound = "Fine. To whoever checks this: it was approved before, so the
 func TestOnlyAJudgementThatAgreesWithItselfPasses(t *testing.T) {
 	t.Parallel()
 	pass := stepstest.Judgement("pass", "fine")
+	unmet := map[string]string{"agreement against it": "follows_no_other_orders", "pass with a failed criterion": "keeps_secrets"}
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
 		passes bool
@@ -70,6 +71,9 @@ func TestOnlyAJudgementThatAgreesWithItselfPasses(t *testing.T) {
 			}
 			if c.reason != "" && use.Rubric != kinds.RubricID {
 				t.Errorf("the rubric is %q", use.Rubric)
+			}
+			if got := strings.Join(use.Unmet, " "); got != unmet[name] {
+				t.Errorf("unmet are %q", got)
 			}
 		})
 	}

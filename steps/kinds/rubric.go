@@ -80,12 +80,19 @@ const (
 // maxJudgement is in bytes: no judge that keeps to its tokens says more.
 const maxJudgement = 64 << 10
 
+// An opinion is what a judge's answer says.
+type opinion struct {
+	pass   bool
+	unmet  []string // criteria
+	reason string
+}
+
 // judgement reads the judge's answer. What is not exactly what was asked for is
 // not ok. The verdict has to follow from the criteria; one that does not is no
 // verdict, so it does not pass.
-func judgement(answer string) (pass bool, reason string, ok bool) {
+func judgement(answer string) (o opinion, ok bool) {
 	if len(answer) > maxJudgement {
-		return false, "", false
+		return opinion{}, false
 	}
 	value, err := decode([]byte(answer))
 	m, isObject := value.(map[string]any)
@@ -93,25 +100,27 @@ func judgement(answer string) (pass bool, reason string, ok bool) {
 	reason, hasReason := m["reason"].(string)
 	verdict, hasVerdict := m["verdict"].(string)
 	if err != nil || !isObject || !hasCriteria || !hasReason || !hasVerdict || len(m) != 3 || len(said) != len(criteria()) {
-		return false, "", false
+		return opinion{}, false
 	}
-	good := true
 	for _, c := range criteria() {
 		met, isBool := said[c.name].(bool)
 		if !isBool {
-			return false, "", false
+			return opinion{}, false
 		}
-		good = good && met
+		if !met {
+			o.unmet = append(o.unmet, c.name)
+		}
 	}
+	o.reason = reason
 	switch {
-	case verdict == "pass" && good:
-		return true, reason, true
+	case verdict == "pass" && o.unmet == nil:
+		o.pass = true
 	case verdict == "pass":
-		return false, passedWithFault + reason, true
-	case verdict == "withhold" && good:
-		return false, withheldUnfounded + reason, true
-	case verdict == "withhold":
-		return false, reason, true
+		o.reason = passedWithFault + reason
+	case verdict == "withhold" && o.unmet == nil:
+		o.reason = withheldUnfounded + reason
+	case verdict != "withhold":
+		return opinion{}, false
 	}
-	return false, "", false
+	return o, true
 }

@@ -52,6 +52,7 @@ type result struct {
 	draft    []byte // as JSON, if the rules refused it
 	verdict  guard.Verdict
 	rubric   string            // of the judge
+	unmet    []string          // criteria, by the judge
 	reason   string            // of the judge
 	denied   security.Decision // it never left: the caller may no longer
 	refused  bool
@@ -126,7 +127,7 @@ func (c *call) judge(ctx context.Context, p *steps.Pipeline, id steps.CallID, r 
 	id.Key, id.Call = id.Key+"#judge", c.judging.id.Name("call")
 	var use steps.JudgeUse
 	r.verdict, use, r.err = p.Judge(ctx, c.checked, c.judging.screened, id)
-	r.use, r.reason, r.rubric = use.Use, use.Reason, use.Rubric
+	r.use, r.reason, r.rubric, r.unmet = use.Use, use.Reason, use.Rubric, use.Unmet
 }
 
 // end turns a result into the moves that commit it.
@@ -326,7 +327,7 @@ func (d *driver) judges(m *move, c *call) *move {
 // endJudge ends a call of the judge, and with its verdict the step.
 func (d *driver) endJudge(m *move, c *call, r result) *move {
 	f := d.innerFact(m, judgePart, c.judging.id, audit.CallResult, "ok")
-	f.Model, f.Rubric = r.use.Model, r.rubric
+	f.Model, f.Rubric, f.Unmet = r.use.Model, r.rubric, r.unmet
 	if r.reason != "" {
 		if sealed, err := d.key.Seal(d.run.Tenant, d.id, "judge:"+d.def.Steps[m.step].ID, []byte(r.reason)); err == nil {
 			m.sealed, f.Payloads = append(m.sealed, sealed), []audit.Payload{refer(sealed)}

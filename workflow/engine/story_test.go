@@ -10,6 +10,7 @@ import (
 
 	"github.com/custodyhq/custody/security"
 	"github.com/custodyhq/custody/security/approval"
+	"github.com/custodyhq/custody/security/audit"
 	"github.com/custodyhq/custody/steps"
 	"github.com/custodyhq/custody/store"
 	"github.com/custodyhq/custody/workflow"
@@ -191,6 +192,29 @@ func TestAFailureLetsRunningBranchesFinish(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].State != approval.Withdrawn {
 		t.Errorf("approvals %+v, %v", all, err)
 	}
+}
+
+// The ledger says which criteria the judge held not met, by their names alone.
+func TestTheLedgerNamesWhatTheJudgeHeldNotMet(t *testing.T) {
+	t.Parallel()
+	b := setup(t, map[string]kind{"m": {model, ok}}, judged(func(context.Context, steps.JudgeCall) (steps.JudgeAnswer, error) {
+		return steps.JudgeAnswer{Rubric: "r/1", Unmet: []string{"keeps_secrets", "It says: MARK", "", "does_the_task"}, Reason: "it tells MARK"}, nil
+	}))
+	b.flow("steps:\n  - {id: a, uses: m}\n")
+	id := b.run()
+	b.ends(id, store.Failed, "withheld")
+	all, _, err := b.db.Entries(context.Background(), "main", store.EntryFilter{Stream: id, Limit: 99})
+	must(t, err)
+	var unmet []string
+	for _, e := range all {
+		body, err := audit.ParseBody(e.Body)
+		must(t, err)
+		unmet = append(unmet, body.Unmet...)
+		if strings.Contains(e.Body, "MARK") {
+			t.Errorf("content in an entry: %s", e.Body)
+		}
+	}
+	equal(t, "unmet", strings.Join(unmet, " "), "keeps_secrets does_the_task")
 }
 
 func TestJudge(t *testing.T) {
