@@ -77,42 +77,48 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if o.eval {
 		tabulate(texts, scores).write(stdout, o.sources)
 		writePromise(stdout, texts, scores)
-		if err := writeTests(stdout, o); err != nil {
-			return err
-		}
 	}
 	if o.errors != "" {
 		if err := writeErrors(o.errors, texts, scores); err != nil {
 			return err
 		}
 	}
-	if o.out == "" {
+	judge := detector.New
+	if o.out != "" {
+		made, err := writeWeights(o.out, lexicon, set, all, texts, scores)
+		if err != nil {
+			return err
+		}
+		judge = func() (*detector.Detector, error) { return detector.With(lexicon, made) }
+	}
+	if !o.eval {
 		return nil
 	}
-	return writeWeights(o.out, lexicon, set, all, texts, scores)
+	d, err := judge()
+	if err != nil {
+		_, err = fmt.Fprintf(stdout, "\nThe tables of pairs and of blind texts are left out: %v (-out FILE with -eval judges by the weights that it makes).\n", err)
+		return err
+	}
+	return writeTests(stdout, d, o)
 }
 
-// writeTests holds the weights in the program against the texts that no training
-// sees.
-func writeTests(w io.Writer, o options) error {
-	d, err := detector.New()
-	if err != nil {
-		return fmt.Errorf("load the weights: %w", err)
-	}
+// writeTests holds weights against the texts that no training sees.
+func writeTests(w io.Writer, d *detector.Detector, o options) error {
 	if err := writePairs(w, d, o.pairs); err != nil {
 		return err
 	}
 	return writeBlind(w, d, o.blind)
 }
 
-// writeWeights trains on everything and writes the weights.
-func writeWeights(path string, l *detector.Lexicon, set Settings, all []sample, texts []*Text, scores []float64) error {
+// writeWeights trains on everything, writes the weights and returns them.
+func writeWeights(path string, l *detector.Lexicon, set Settings, all []sample, texts []*Text, scores []float64) ([]byte, error) {
 	w := quantise(final(l, set, all, texts), l)
 	w.Thresholds = calibrate(texts, scores)
-	if err := os.WriteFile(path, w.Encode(), 0o644); err != nil { //nolint:gosec // weights are public
-		return fmt.Errorf("write the weights: %w", err)
+	encoded := w.Encode()
+	if err := os.WriteFile(path, encoded, 0o644); err != nil { //nolint:gosec // weights are public
+		return nil, fmt.Errorf("write the weights: %w", err)
 	}
-	return nil
+	return encoded, nil
 }
 
 // finals is how many models the weights are the mean of.
