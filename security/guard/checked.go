@@ -51,7 +51,7 @@ func (c Checked) Noted() []Offending { return c.noted }
 func (g *Guard) Check(args []Arg, in Rules, p Pardon) (Checked, []security.Finding, error) {
 	w := g.walk(security.Block, in.modes(), p)
 	r := &inbound{g: g, modes: w.modes}
-	w.reader = r
+	w.reader, w.seam.in = r, r
 	out := make([]Arg, len(args))
 	for i, a := range args {
 		r.trusted, r.inert, r.on = a.Label.Trusted(), a.Inert, channelsOf(a.Label.Origins)
@@ -59,7 +59,7 @@ func (g *Guard) Check(args []Arg, in Rules, p Pardon) (Checked, []security.Findi
 		a.Value = w.value(a.Value, a.at(), "", 0)
 		out[i] = a
 	}
-	w.unsews(g)
+	w.unsews()
 	if w.stopped {
 		r := refuse(w.findings, w.texts...)
 		return Checked{}, r.Findings, r

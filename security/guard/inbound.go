@@ -21,13 +21,18 @@ func (r *inbound) text(s, key string) []sight {
 	if r.trusted || !orders && !data {
 		return nil
 	}
-	id := textKey(s, key, r.on, orders, data)
+	return r.look(s, key, r.on, orders, data)
+}
+
+// look sees orders, personal data and secrets, or what of them is asked for.
+func (r *inbound) look(s, key string, on []detector.Channel, orders, data bool) []sight {
+	id := textKey(s, key, on, orders, data)
 	if r.g.memory.knows(id) {
 		return nil
 	}
 	var out []sight
 	if orders {
-		out = r.g.injections(s, r.on)
+		out = r.g.injections(s, on)
 	}
 	if data {
 		out = r.g.sensitive(out, s, key, r.modes.dataOptions(sensitive.Set{}))
@@ -36,6 +41,17 @@ func (r *inbound) text(s, key string) []sight {
 		r.g.memory.keep(id)
 	}
 	return inOrder(out)
+}
+
+// joins reports whether the texts that are read now are also read together with
+// their neighbours.
+func (r *inbound) joins() bool {
+	return !r.trusted && !r.inert && r.modes[injection] != Off
+}
+
+// together is every order in texts that were put together.
+func (r *inbound) together(s string, on []detector.Channel) []sight {
+	return r.look(s, "", on, true, false)
 }
 
 // number is personal data that was written as a number.

@@ -19,6 +19,7 @@ const (
 // does: "Ignore all previous" and "instructions" say nothing alone. It is there
 // beside the reading of each text, for those in which nothing was found.
 type seam struct {
+	in     *inbound // nil: nothing is read together
 	pieces []string
 	size   int
 	path   string // of the first piece
@@ -29,18 +30,18 @@ type seam struct {
 // found and released is not to be found here again. A name of a member is a piece
 // only if it is more than a word: a form's own names are no part of what is said.
 func (w *walk) sews(s, path string) {
-	r, ok := w.reader.(*inbound)
-	if !ok || r.trusted || r.inert || r.modes[injection] == Off || strings.TrimSpace(s) == "" {
+	r := w.seam.in
+	if r == nil || !r.joins() || strings.TrimSpace(s) == "" {
 		return
 	}
 	if len(s) > maxPiece {
-		w.unsews(r.g)
+		w.unsews()
 		return
 	}
 	if w.seam.size+len(s) > maxSeam {
-		last := w.seam.pieces[len(w.seam.pieces)-1]
-		w.unsews(r.g)
-		w.seam = seam{pieces: []string{last}, size: len(last), path: path}
+		last, on := w.seam.pieces[len(w.seam.pieces)-1], w.seam.on
+		w.unsews()
+		w.seam.pieces, w.seam.size, w.seam.path, w.seam.on = []string{last}, len(last), path, on
 	}
 	if len(w.seam.pieces) == 0 {
 		w.seam.path = path
@@ -55,23 +56,15 @@ func (w *walk) sews(s, path string) {
 
 // unsews reads what was sewn together and begins anew. The places of what it
 // finds lie in no text of the value, so there are none.
-func (w *walk) unsews(g *Guard) {
+func (w *walk) unsews() {
 	x := w.seam
-	w.seam = seam{}
+	w.seam = seam{in: x.in}
 	if len(x.pieces) < 2 {
 		return
 	}
 	text := strings.Join(x.pieces, " ")
-	id := textKey(text, "", x.on, true, false)
-	if g.memory.knows(id) {
-		return
-	}
-	sights := g.injections(text, x.on)
-	if len(sights) == 0 {
-		g.memory.keep(id)
-		return
-	}
 	before := len(w.findings)
+	sights := x.in.together(text, x.on)
 	for i := range sights {
 		n := &sights[i]
 		n.lo, n.hi, n.why = 0, 0, "Several short texts, read one after the other: "+n.why
