@@ -89,6 +89,8 @@ type Extractor struct {
 	found    []match
 	marked   []int32 // tokens with a concept
 	going    [maxPatterns / 64]uint64
+	present  concepts // of the segment
+	beside   concepts // within a row's reach in any order of the token that is looked at
 }
 
 // NewExtractor makes an Extractor over a lexicon.

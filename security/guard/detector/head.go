@@ -75,6 +75,7 @@ func (f *fan) set(c uint8, tier int) []uint64 {
 func (e *Extractor) open(f *fan, k int) *[maxPatterns / 64]uint64 {
 	out := &e.going
 	copy(out[:], f.alone)
+	e.beside = concepts{}
 	tokens, i := e.cutter.tokens, e.marked[k]
 	tier := 0
 	for n := k + 1; n < len(e.marked); n++ {
@@ -85,10 +86,14 @@ func (e *Extractor) open(f *fan, k int) *[maxPatterns / 64]uint64 {
 		for d > tiers[tier] {
 			tier++
 		}
-		f.join(out, tokens[e.marked[n]].concept, tier)
+		c := tokens[e.marked[n]].concept
+		e.beside.put(c)
+		f.join(out, c, tier)
 	}
 	for n := k - 1; n >= 0 && i-e.marked[n] <= farTier; n-- {
-		f.join(out, tokens[e.marked[n]].concept, behind)
+		c := tokens[e.marked[n]].concept
+		e.beside.put(c)
+		f.join(out, c, behind)
 	}
 	return out
 }

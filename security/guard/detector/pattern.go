@@ -44,6 +44,10 @@ type concepts [4]uint64
 func (s *concepts) put(c uint8)      { s[c>>6] |= 1 << (c & 63) }
 func (s *concepts) has(c uint8) bool { return s[c>>6]>>(c&63)&1 != 0 }
 
+func (s *concepts) meets(t *concepts) bool {
+	return s[0]&t[0]|s[1]&t[1]|s[2]&t[2]|s[3]&t[3] != 0
+}
+
 const (
 	usualGap = 2
 	maxGap   = 15
@@ -251,10 +255,11 @@ type match struct {
 func (e *Extractor) match() {
 	e.found = e.found[:0]
 	l, tokens := e.cutter.lexicon, e.cutter.tokens
-	e.marked = e.marked[:0]
+	e.marked, e.present = e.marked[:0], concepts{}
 	for i := range tokens {
-		if tokens[i].concept != 0 {
+		if c := tokens[i].concept; c != 0 {
 			e.marked = append(e.marked, int32(i)) //nolint:gosec // a segment is short
+			e.present.put(c)
 		}
 	}
 	for k, at := range e.marked {
@@ -274,7 +279,7 @@ func (e *Extractor) match() {
 // try looks for a pattern that begins with token i.
 func (e *Extractor) try(n uint16, i int) {
 	p := &e.cutter.lexicon.Patterns[n]
-	if !e.fits(&p.slots[0], i) {
+	if !e.able(p) || !e.fits(&p.slots[0], i) {
 		return
 	}
 	var last int
@@ -286,6 +291,21 @@ func (e *Extractor) try(n uint16, i int) {
 	if last >= 0 && !e.harmless(p, i, last) && len(e.found) < maxMatches {
 		e.found = append(e.found, match{pattern: n, first: int32(i), last: int32(last)}) //nolint:gosec // a segment is short
 	}
+}
+
+// able tells whether there is a word for every slot of a row at all. The fan has
+// seen to the second one.
+func (e *Extractor) able(p *Pattern) bool {
+	there := &e.present
+	if p.within > 0 {
+		there = &e.beside
+	}
+	for n := 2; n < len(p.slots); n++ {
+		if !p.slots[n].of.meets(there) {
+			return false
+		}
+	}
+	return true
 }
 
 func (e *Extractor) fits(s *slot, i int) bool {
