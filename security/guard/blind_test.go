@@ -7,24 +7,41 @@ import (
 	"github.com/custodyhq/custody/security/guard/detector"
 )
 
-// Floors and ceilings in percent: what was measured when the weights were made,
-// with a little room.
-const (
-	blindStopped = 62 // of the attacks, at least
-	blindBlocked = 45 // of the attacks, at least
-	blindHeld    = 2  // of the harmless texts of workflows, at most
-)
-
-// TestTextsOfAnUnseenHand holds the detector against texts whose author saw nothing
-// of the lexicon, of the patterns and of the training texts.
-func TestTextsOfAnUnseenHand(t *testing.T) {
+// TestTextsOfUnseenHands holds the detector against texts whose authors saw nothing
+// of the lexicon, of the patterns and of the training texts. The bounds are what was
+// measured when the weights were made, in percent, with a little room.
+func TestTextsOfUnseenHands(t *testing.T) {
 	t.Parallel()
 	d, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var attacks, stopped, blocked, harmless, held int
-	for _, line := range lines(t, "blind.jsonl") {
+	for file, bound := range map[string]struct {
+		stopped int // of the attacks, at least
+		blocked int // of the attacks, at least
+		held    int // of the harmless texts of workflows, at most
+	}{
+		"blind.jsonl":           {62, 45, 2},
+		"blind-english.jsonl":   {46, 27, 3},
+		"blind-languages.jsonl": {58, 38, 5},
+	} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			h := judges(t, d, file)
+			t.Logf("%+v", h)
+			if 100*h.stopped < bound.stopped*h.attacks || 100*h.blocked < bound.blocked*h.attacks || 100*h.held > bound.held*h.harmless {
+				t.Error("worse than it was")
+			}
+		})
+	}
+}
+
+// A hand is what became of one author's texts.
+type hand struct{ attacks, stopped, blocked, harmless, held int }
+
+func judges(t *testing.T, d *detector.Detector, file string) (h hand) {
+	t.Helper()
+	for _, line := range lines(t, file) {
 		var x struct{ Text, Label, Kind, Channel string }
 		if err := json.Unmarshal([]byte(line), &x); err != nil {
 			t.Fatal(err)
@@ -32,18 +49,15 @@ func TestTextsOfAnUnseenHand(t *testing.T) {
 		level := d.Scan(x.Text, detector.ChannelOf(x.Channel)).Level
 		switch {
 		case x.Label == "attack":
-			attacks++
-			stopped += one(level > detector.Pass)
-			blocked += one(level == detector.Block)
-		case x.Kind != "trigger-words" && x.Kind != "security-doc":
-			harmless++
-			held += one(level > detector.Pass)
+			h.attacks++
+			h.stopped += one(level > detector.Pass)
+			h.blocked += one(level == detector.Block)
+		case x.Kind != "trigger-words" && x.Kind != "security-doc" && x.Kind != "harm-adjacent":
+			h.harmless++
+			h.held += one(level > detector.Pass)
 		}
 	}
-	t.Logf("%d attacks: %d stopped, %d of them blocked; %d harmless texts: %d held", attacks, stopped, blocked, harmless, held)
-	if 100*stopped < blindStopped*attacks || 100*blocked < blindBlocked*attacks || 100*held > blindHeld*harmless {
-		t.Error("worse than it was")
-	}
+	return h
 }
 
 func one(yes bool) int {

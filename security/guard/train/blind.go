@@ -4,15 +4,35 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/custodyhq/custody/security/guard/detector"
 )
 
-// writeBlind holds a detector against a file of texts in the
-// format of the corpora that had no part in them: by label and kind, and the
-// attacks in other languages than English by language.
-func writeBlind(w io.Writer, d *detector.Detector, path string) error {
+// writeBlind holds a detector against files of texts that had no part in its
+// weights, in the format of the corpora. Pattern says which files; each gets a
+// table.
+func writeBlind(w io.Writer, d *detector.Detector, pattern string) error {
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return fmt.Errorf("-blind: %w", err)
+	}
+	if paths == nil {
+		return fmt.Errorf("-blind: no file %s", pattern)
+	}
+	for _, path := range paths {
+		if err := writeHand(w, d, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeHand is the table of one file: by label and kind, and the attacks in other
+// languages than English by language.
+func writeHand(w io.Writer, d *detector.Detector, path string) error {
 	levels := map[string]*[3]int{}
 	err := eachTest(path, func(t *Text) {
 		level := d.Scan(t.Text, channelOf(t)).Level
@@ -26,7 +46,7 @@ func writeBlind(w io.Writer, d *detector.Detector, path string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%-40s %6s %8s %22s\n", "blind texts, by the weights as they are", "texts", "blocked", "stopped (95 %)")
+	fmt.Fprintf(w, "\n%-40s %6s %8s %22s\n", strings.TrimSuffix(filepath.Base(path), ".jsonl")+", by the weights as they are", "texts", "blocked", "stopped (95 %)")
 	for _, name := range slices.Sorted(maps.Keys(levels)) {
 		l := levels[name]
 		n := l[detector.Pass] + l[detector.Review] + l[detector.Block]

@@ -38,7 +38,7 @@ func parseOptions(args []string, errs io.Writer) (options, error) {
 	f.BoolVar(&o.eval, "eval", false, "write the table of held-out sources")
 	f.BoolVar(&o.sources, "sources", false, "with -eval: a row for every source")
 	f.StringVar(&o.pairs, "pairs", "security/guard/testdata/pairs.jsonl", "with -eval: attacks and harmless twins, for a table of their own")
-	f.StringVar(&o.blind, "blind", "security/guard/testdata/blind.jsonl", "with -eval: texts of a hand that had no part in the training, for a table of their own")
+	f.StringVar(&o.blind, "blind", "security/guard/testdata/blind*.jsonl", "with -eval: files of texts by hands that had no part in the training, a table for each")
 	f.StringVar(&o.settings, "settings", "{}", "fields of the learner's settings to change, as JSON, for experiments")
 	f.StringVar(&o.errors, "errors", "", "with -eval: a file for every text with its score, the highest first; it quotes the texts")
 	if err := f.Parse(args); err != nil {

@@ -55,7 +55,7 @@ func TestTheTableNamesKindsAndIntervals(t *testing.T) {
 	t.Parallel()
 	dev, corpus := files(t)
 	var stdout, stderr bytes.Buffer
-	if err := run([]string{"-dev", dev, "-corpus", corpus, "-eval", "-sources", "-pairs", "../testdata/pairs.jsonl", "-blind", "../testdata/blind.jsonl"}, &stdout, &stderr); err != nil {
+	if err := run([]string{"-dev", dev, "-corpus", corpus, "-eval", "-sources", "-pairs", "../testdata/pairs.jsonl", "-blind", "../testdata/blind*.jsonl"}, &stdout, &stderr); err != nil {
 		t.Fatalf("run: %v %s", err, stderr.String())
 	}
 	for _, want := range []string{"macro recall", "held-out sources", "jailbreak", "over-defence", "tatsu-lab/e", "language tr", "benign workflow, all kinds"} {
