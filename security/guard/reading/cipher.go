@@ -16,6 +16,7 @@ func (s *Scanner) letters(layer int, v *survey) {
 	}
 	for _, part := range v.unlikely.list() {
 		s.ciphers(layer, part)
+		s.sifted(layer, part)
 	}
 	if s.frames[layer].has.turned >= 3 {
 		s.upsideDown(layer)

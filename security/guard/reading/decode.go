@@ -64,6 +64,9 @@ func (s *Scanner) offer(layer int, name string, want ask) bool {
 		return false
 	}
 	s.work += 3 * len(f.raw)
+	if want == text && s.unpack(f) {
+		name += " > deflate"
+	}
 	if want != certainly && !worth(f.raw, want) {
 		return false
 	}

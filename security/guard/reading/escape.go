@@ -163,9 +163,15 @@ func backslashEscape(b []byte) (rune, bool, int) {
 	if len(b) < 2 {
 		return 0, false, 0
 	}
-	if b[1] == '\\' && len(b) >= 7 && b[2] == 'u' { // an escape in a string in a string
-		if r, ok := hexRune(b[3:7]); ok {
-			return r, false, 7
+	if b[1] == '\\' { // an escape in a string in a string
+		k := 2
+		for k < len(b) && k < 16 && b[k] == '\\' {
+			k++
+		}
+		if k+4 < len(b) && b[k] == 'u' {
+			if r, ok := hexRune(b[k+1 : k+5]); ok {
+				return r, false, k + 5
+			}
 		}
 	}
 	switch c := b[1]; {

@@ -139,6 +139,7 @@ func (s *Scanner) figured(layer int, g *figures) {
 		s.characters(layer, g, 2, "binary")
 	case s.characters(layer, g, 10, "decimal"):
 	case s.alphabet(layer, g):
+	case g.top <= '5' && g.long == 2 && s.square(layer, g):
 	case g.top <= '7' && s.characters(layer, g, 8, "octal"):
 	default:
 		s.characters(layer, g, 16, "hex")
@@ -196,6 +197,28 @@ func (s *Scanner) alphabet(layer int, g *figures) bool {
 		f.emit('a'-1+byte(r), p.lo, p.hi-p.lo)
 	}
 	return different(f.raw) >= 6 && s.offer(layer, "places in the alphabet", language)
+}
+
+// square decodes rows and columns of a square of five by five letters, in which i
+// and j share a field (Polybius). Where another gap stands than usual, a word ends.
+func (s *Scanner) square(layer int, g *figures) bool {
+	f := s.begin(layer)
+	for k, p := range g.at[:g.n] {
+		r := number(g.b[p.lo:p.hi], 10)
+		row, column := r/10-1, r%10-1
+		if row < 0 || row > 4 || column < 0 || column > 4 {
+			return false
+		}
+		if k > 1 && g.gap[k] != g.gap[1] {
+			f.emit(' ', g.at[k-1].hi, p.lo-g.at[k-1].hi)
+		}
+		c := 'a' + byte(5*row+column) //nolint:gosec // below 25
+		if c >= 'j' {
+			c++
+		}
+		f.emit(c, p.lo, p.hi-p.lo)
+	}
+	return different(f.raw) >= 6 && s.offer(layer, "polybius square", language)
 }
 
 // triples decodes a long row of digits, three for each character.

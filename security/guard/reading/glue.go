@@ -171,7 +171,7 @@ func (s *Scanner) unglue(layer int, g *gluer, glue uint32, first, last int) {
 	}
 	f := s.begin(layer)
 	lo, _ := lines(g.b, span{g.pieces[first].lo, g.pieces[first].lo}, 2*block)
-	f.copy(g.b[lo:g.pieces[first].lo], lo)
+	f.copy(g.b[lo:g.opening(first, lo)], lo)
 	for k := first; k <= last; {
 		end := k
 		for end < last && g.glue[end] == glue && !words {
@@ -188,6 +188,16 @@ func (s *Scanner) unglue(layer int, g *gluer, glue uint32, first, last int) {
 	f.copy(g.b[end:hi], end)
 	s.work += 3 * (hi - lo)
 	s.offer(layer, "joined", language)
+}
+
+// opening returns where the first of glued pieces begins, with what stands before
+// it; a quotation mark that the glue has as well is part of a program.
+func (g *gluer) opening(first, lo int) int {
+	i := g.pieces[first].lo
+	if c := g.b[g.pieces[first].hi]; i > lo && (c == '"' || c == '\'' || c == '`') && g.b[i-1] == c {
+		return i - 1
+	}
+	return i
 }
 
 // space writes what stands after a piece where a word ends: its last sign that

@@ -1,12 +1,17 @@
 package reading
 
 import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/ascii85"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"html"
+	"io"
+	"math/big"
 	"mime/quotedprintable"
 	"net/url"
 	"strings"
@@ -191,6 +196,79 @@ func numbered(s string) string {
 	})(s)
 }
 
+func cutEvery(s string, n int) (out []string) {
+	for ; len(s) > n; s = s[n:] {
+		out = append(out, s[:n])
+	}
+	return append(out, s)
+}
+
+func based58(s string) string {
+	n, base, digit := new(big.Int).SetBytes([]byte(s)), big.NewInt(58), new(big.Int)
+	var b []byte
+	for n.Sign() > 0 {
+		n.DivMod(n, base, digit)
+		b = append(b, digits58[digit.Int64()])
+	}
+	return mirrored(string(b))
+}
+
+func gzipped(s string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	io.WriteString(w, s)
+	w.Close()
+	return b.String()
+}
+
+func zlibbed(s string) string {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	io.WriteString(w, s)
+	w.Close()
+	return b.String()
+}
+
+func uuencode(s string) string {
+	var b strings.Builder
+	for _, line := range cutEvery(s, 45) {
+		b.WriteByte(byte(' ' + len(line)))
+		for _, three := range cutEvery(line, 3) {
+			three += "\x00\x00"
+			acc := uint32(three[0])<<16 | uint32(three[1])<<8 | uint32(three[2])
+			for shift := 18; shift >= 0; shift -= 6 {
+				b.WriteByte(byte(' ' + acc>>shift&63))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return "begin 644 note.txt\n" + b.String() + "`\nend\n"
+}
+
+// zigzag writes a text down and up on rails and copies it rail by rail.
+func zigzag(rails int) func(string) string {
+	return func(s string) string {
+		rows := make([]string, rails)
+		at, step := 0, 1
+		for i := range len(s) {
+			rows[at] += s[i : i+1]
+			if at+step < 0 || at+step == rails {
+				step = -step
+			}
+			at += step
+		}
+		return strings.Join(rows, "")
+	}
+}
+
+// squared writes the fields of Polybius' square.
+func squared(w string) string {
+	return strings.TrimSpace(each(func(r rune) string {
+		k := strings.IndexRune("abcdefghiklmnopqrstuvwxyz", r)
+		return fmt.Sprintf("%d%d ", k/5+1, k%5+1)
+	})(w))
+}
+
 // disguises write a text in the ways that must be read through.
 var disguises = []struct {
 	name string
@@ -318,7 +396,7 @@ var disguises = []struct {
 	{"unmarked", words(func(w string) string { return inPieces(w, "<!-- x -->") })},
 	{"unmarked", each(func(r rune) string { return "<i>" + string(r) + "</i>" })},
 	{"vowels", vowels("")},
-	{"vowels", replaced("ignore", "ign*re", "previous", "pr*vious", "instructions", "instr*ctions", "reveal", "rev*al", "prompt", "pr*mpt")},
+	{"joined > mended", replaced("ignore", "ign*re", "previous", "pr*vious", "instructions", "instr*ctions", "reveal", "rev*al", "prompt", "pr*mpt")},
 	{"decimal", each(func(r rune) string { return fmt.Sprintf("chr(%d)+", r) })},
 	{"decimal", each(func(r rune) string { return fmt.Sprintf("%03d", r) })},
 	{"hex", each(func(r rune) string { return fmt.Sprintf("U+%04X ", r) })},
@@ -327,6 +405,37 @@ var disguises = []struct {
 	{"reversed > hex", func(s string) string { return mirrored(hex.EncodeToString([]byte(s))) }},
 	{"octal", each(func(r rune) string { return fmt.Sprintf("0o%o ", r) })},
 	{"binary", each(func(r rune) string { return fmt.Sprintf("0b%08b ", r) })},
+	{"mended", replaced("ign", "ig n", "pre", "pr e", "inst", "in st", "reveal", "re veal", "prompt", "prom pt")},
+	{"mended", replaced("ignore", "ingore", "all", "aII", "previous", "pervious", "instructions", "isntru c tions")},
+	{"mended", replaced("ignore", "ignre", "previous", "previouus", "instructions", "instructiins", "system", "systen", "prompt", "promt")},
+	{"mended", replaced("system", "systern", "prompt", "prornpt", "instructions", "lnstructlons", "reveal", "revea1")},
+	{"mended", replaced("ign", "ig_n", "prev", "pr^ev", "inst", "in:st", "sys", "sy;s", "prom", "pro=m")},
+	{"mended", then(replaced(" ", ""), replaced("e", "3", "o", "0", "a", "4", "i", "1", "s", "5", "t", "7"))},
+	{"spaced > mended", then(then(replaced(" ", ""), replaced("e", "3", "o", "0", "a", "4", "i", "1", "s", "5", "t", "7")), each(func(r rune) string { return string(r) + " " }))},
+	{"vowels", vowels("#")},
+	{"vowels", vowels("_")},
+	{"joined", func(s string) string { return strings.Join(cutEvery(s, 3), `"+"`) }},
+	{"base58", based58},
+	{"base64 > deflate", then(gzipped, based64)},
+	{"base64 > deflate", then(zlibbed, based64)},
+	{"hex > deflate", then(gzipped, func(s string) string { return hex.EncodeToString([]byte(s)) })},
+	{"uuencode", uuencode},
+	{"doubled letters", each(func(r rune) string {
+		if r == ' ' {
+			return " "
+		}
+		return string(r) + string(r)
+	})},
+	{"every other letter", each(func(r rune) string { return string(r) + "x" })},
+	{"every other letter", func(s string) string {
+		n := 0
+		return each(func(r rune) string { n += 7; return string(rune('a'+n%26)) + string(r) })(s)
+	}},
+	{"rail fence", zigzag(2)},
+	{"rail fence", zigzag(3)},
+	{"rail fence > unspaced", then(replaced(" ", ""), zigzag(4))},
+	{"polybius square > unspaced", words(squared)},
+	{"escape", each(func(r rune) string { return fmt.Sprintf(`\\\\u%04x`, r) })},
 	{"places in the alphabet", numbered},
 	{"base64", func(s string) string { e := based64(s); return "a = '" + e[:40] + "'\nb = '" + e[40:] + "'" }},
 	{"rot13 > base64", then(based64, shifted(13))},

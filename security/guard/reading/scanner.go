@@ -22,6 +22,8 @@ type Scanner struct {
 	begins   []int32 // see cut
 	costs    []int32 // see cut
 	words    []byte  // see puts
+	mender   mender
+	unpacker unpacker
 	readings int
 	budget   int // bytes that decodings may still have
 	work     int // bytes looked at, times the passes over them
@@ -111,6 +113,12 @@ func (s *Scanner) blocks(layer int, v *survey) {
 	}
 	if v.odd > 0 && v.solid >= leastDense {
 		s.dense(layer)
+	}
+	if v.long > 0 {
+		s.base58(layer)
+	}
+	if v.solid >= leastDense {
+		s.uuencoded(layer)
 	}
 	if v.signs[plusSign] >= 3 {
 		s.utf7(layer)

@@ -33,7 +33,10 @@ func (s *Scanner) spelled(layer int, v *survey) {
 	if v.shaken >= 3 || v.shaken == 2 && v.words <= 8 { // two are slips in a longer text
 		s.shaken(layer, v.shakenIn)
 	}
-	if v.bare >= 8 || v.stars >= 3 {
+	if v.hinted.n > 0 {
+		s.mend(layer, v)
+	}
+	if v.bare >= 8 || v.stars >= 3 || v.veils >= 8 {
 		s.vowels(layer, v)
 	}
 	if v.spells >= 2 {

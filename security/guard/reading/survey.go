@@ -6,6 +6,7 @@ type survey struct {
 	odd      int // words of the base64 alphabet that no writer makes: "aGVs", "x7f"
 	codes    int // the longest row of words of hexadecimal digits, most with a digit among them
 	hex      int // the longest of such words
+	long     int // words that could be base58: long, with capitals, small letters and digits
 	base32   int // words that could be base32: capitals or small letters, and digits
 	gap      int // the longest row of bytes that belong to no word
 	singles  int // the longest row of letters that stand alone
@@ -32,10 +33,14 @@ type survey struct {
 	bare     int    // the longest row of words without a vowel after their first letter, or nearly
 	bared    int    // such words, up to here
 	stars    int    // stars between letters
+	veils    int    // the longest row of pieces without a vowel after a sign that could stand for one, or nearly
+	veil     int    // such pieces, up to here
 	shorts   int    // short words cut from others, up to here
 	solid    int    // the longest row of visible ASCII, about
 	figures  int    // the longest row of words of digits, or nearly
 	figure   int    // such words, up to here
+
+	hinted spans // telling words that are cut or misspelt
 
 	signs [16]int // how often each sign of signOf occurs
 
@@ -135,8 +140,9 @@ var marking = [256]bool{'<': true, '>': true, '[': true, ']': true, '*': true, '
 // take surveys a folded text.
 func (s *survey) take(text, cased []byte) {
 	*s = survey{}
-	last := 0 // where the last word ends
-	from := 0 // where the row of visible bytes begins
+	last := 0                            // where the last word ends
+	from := 0                            // where the row of visible bytes begins
+	near, nearer, chained := 0, 0, false // where the words before begin, if one byte parts them
 	for i := 0; i < len(cased); {
 		c := cased[i]
 		first := wordOf[c]
@@ -171,13 +177,23 @@ func (s *survey) take(text, cased []byte) {
 			s.joint--
 		}
 		var rest uint8
-		for i++; i < len(cased); i++ {
-			k := wordOf[cased[i]]
-			if k == 0 {
-				break
+		i, rest = wordEnd(cased, i+1)
+		if start == last+1 {
+			end := uint(text[i-1]) & 31
+			first := uint(text[near]&31) << 5
+			x := (tellingEnds[first|end] & tellingStarts[first|uint(text[near+1]&31)]) << 1 >> (i - near)
+			if chained {
+				first = uint(text[nearer]&31) << 5
+				x |= (tellingEnds[first|end] & tellingStarts[first|uint(text[nearer+1]&31)]) << 2 >> (i - nearer)
 			}
-			rest |= k
+			if x&1 != 0 {
+				s.pieced(text, near, nearer, start, i)
+			}
+			nearer, chained = near, true
+		} else {
+			chained = false
 		}
+		near = start
 		s.word(text, start, i, first, rest)
 		last = i
 	}
@@ -201,6 +217,12 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 		s.figures = max(s.figures, s.figure)
 	} else if s.figure > 0 {
 		s.figure--
+	}
+	if all&(inVowel|inDigit|inHigh) == 0 && start > 0 && veilOf[text[start-1]] {
+		s.veil += 2
+		s.veils = max(s.veils, s.veil)
+	} else if s.veil > 0 {
+		s.veil--
 	}
 	if n == 1 {
 		if first&(inLower|inUpper) != 0 {
@@ -242,6 +264,41 @@ func (s *survey) word(text []byte, start, end int, first, rest uint8) {
 	s.mixed(text, start, end, all, rest)
 }
 
+// pieced notes a telling word that ends at end and is cut in two or three, the last
+// of which begins at start.
+func (s *survey) pieced(text []byte, near, nearer, start, end int) {
+	switch {
+	case end == start+1 && text[start] == 's': // a plural
+	case whole(text[near:end], text[start-1]):
+		s.hinted.add(near, end)
+	case nearer < near && whole(text[nearer:end], text[near-1], text[start-1]):
+		s.hinted.add(nearer, end)
+	}
+}
+
+// whole reports whether pieces with these signs between them make a telling word,
+// perhaps with its letters shaken.
+func whole(w []byte, gaps ...byte) bool {
+	h := uint64(w[0])<<8 | uint64(w[len(w)-1]) + uint64(len(w)-len(gaps))<<16
+	for _, c := range w[1 : len(w)-1] {
+		h += letterWeights[c&31]
+	}
+	for _, c := range gaps {
+		h -= letterWeights[c&31]
+	}
+	return tellingShapes.find(h) != "" && lettersOf(w) == len(w)-len(gaps)
+}
+
+func lettersOf(w []byte) int {
+	n := 0
+	for _, c := range w {
+		if letterOf[c] < noLetter {
+			n++
+		}
+	}
+	return n
+}
+
 // number counts words of digits in a row.
 func (s *survey) number(is bool) {
 	if !is {
@@ -274,6 +331,11 @@ func (s *survey) small(text []byte, start, end int) {
 			s.shakenIn.lo = start
 		}
 		s.shaken, s.shakenIn.hi = s.shaken+1, end
+		if tellingShapes.find(shape(w)) != "" {
+			s.hinted.add(start, end)
+		}
+	} else if slipEnds[(uint(w[0])&31)<<5|uint(w[n-1])&31]>>n&1 != 0 && slipped(w) {
+		s.hinted.add(start, end)
 	}
 	switch w[0] {
 	case 'r':
@@ -300,6 +362,9 @@ func (s *survey) small(text []byte, start, end int) {
 // mixed judges a word with capitals, digits or signs of base64.
 func (s *survey) mixed(text []byte, start, end int, all, rest uint8) {
 	n := end - start
+	if n >= shortestRun && leetAlone(text[start:end], rest) {
+		s.hinted.add(start, end)
+	}
 	if all&(inDigit|inBase) == 0 {
 		lower := start
 		for lower < end && text[lower] >= 'a' {
@@ -310,6 +375,9 @@ func (s *survey) mixed(text []byte, start, end int, all, rest uint8) {
 	if all&inDigit != 0 && (all&(inOther|inBase) == 0 || text[start+1] == 'x') {
 		s.hex = max(s.hex, n)
 	}
+	if n >= least58 && all&(inUpper|inLower|inDigit|inBase) == inUpper|inLower|inDigit {
+		s.long++
+	}
 	if n >= 8 && (all&inUpper == 0 || all&inLower == 0) && (all&inDigit != 0 || n >= 24) {
 		s.base32++
 	}
@@ -319,6 +387,9 @@ func (s *survey) mixed(text []byte, start, end int, all, rest uint8) {
 	if all&inDigit != 0 && all&(inLower|inUpper) != 0 {
 		s.odd++
 		s.leet++
+		if n >= leastCut && n <= longestKnown && disguised(text[start:end]) {
+			s.hinted.add(start, end)
+		}
 	} else if n >= 4 && rest&inUpper != 0 && all&inLower != 0 || all&inBase != 0 && n >= 8 {
 		s.odd++
 	}
@@ -326,6 +397,21 @@ func (s *survey) mixed(text []byte, start, end int, all, rest uint8) {
 
 // block is how many bytes the likelihood of letters is measured over.
 const block = 32
+
+// wordEnd returns where the word that holds i ends, and what its bytes from i on
+// can be. It is no part of take, which has more to hold than there are registers.
+//
+//go:noinline
+func wordEnd(b []byte, i int) (end int, rest uint8) {
+	for ; i < len(b); i++ {
+		k := wordOf[b[i]]
+		if k == 0 {
+			break
+		}
+		rest |= k
+	}
+	return i, rest
+}
 
 // likely measures the text in blocks.
 func (s *survey) likely(text []byte) {

@@ -1,5 +1,7 @@
 package reading
 
+import "bytes"
+
 // A skeleton of a word is its letters without vowels; only a vowel that begins it
 // counts.
 
@@ -27,13 +29,19 @@ var skeletons = func() gallery {
 // sameSkeleton is how many words of one skeleton are kept.
 const sameSkeleton = 6
 
-// skeleton hashes the consonants of a word and counts them. A star stands for a
+// veilOf are signs that stand for letters that were left out.
+var veilOf = [256]bool{'*': true, '_': true, '#': true, '@': true, '%': true, '.': true, '?': true, '-': true, '~': true, '^': true, '$': true, '+': true}
+
+// starOf is veilOf where other signs are no sign of anything.
+var starOf = [256]bool{'*': true}
+
+// skeleton hashes the consonants of a word and counts them. A sign stands for a
 // letter that was left out.
 func skeleton(w []byte) (h uint64, n int) {
 	h = letterSeed
 	for _, c := range w {
 		c = lowerOf[c]
-		if c == '*' || c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' {
+		if veilOf[c] || c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' {
 			continue
 		}
 		h = letterStep(h, c)
@@ -47,21 +55,27 @@ func (s *Scanner) vowels(layer int, v *survey) {
 	b := s.frames[layer].reading.Cased
 	s.work += 4 * len(b)
 	f := s.begin(layer)
-	words, filled, row, longest := 0, 0, 0, 0
+	filled, row, longest := 0, 0, 0
+	veil := &starOf
+	if v.veils >= 8 {
+		veil = &veilOf
+	}
 	from := 0
 	for i := 0; i < len(b); {
-		if wordOf[b[i]]&(inLower|inUpper) == 0 && b[i] != '*' {
+		if wordOf[b[i]]&(inLower|inUpper) == 0 && !veil[b[i]] {
 			i++
 			continue
 		}
 		end, letters := i, 0
-		for end < len(b) && (wordOf[b[end]]&(inLower|inUpper) != 0 || b[end] == '*') {
-			if b[end] != '*' {
+		for end < len(b) && (wordOf[b[end]]&(inLower|inUpper) != 0 || veil[b[end]]) {
+			if !veil[b[end]] {
 				letters++
 			}
 			end++
 		}
-		words++
+		if end > i+2 && b[end-1] == '.' && (b[end-2] != '.' || veilOf[b[i]] || end == len(b)) && !(end < len(b) && dotted(b[i:end])) {
+			end-- // of a sentence
+		}
 		if w := b[i:end]; letters > 0 && len(w) <= longestKnown {
 			if whole := filledIn(w); whole != "" {
 				f.copy(b[from:i], from)
@@ -78,17 +92,24 @@ func (s *Scanner) vowels(layer int, v *survey) {
 		i = end
 	}
 	f.copy(b[from:], from)
-	if longest >= 6 && filled >= 3 {
+	least := 6
+	if v.bare < 8 && v.stars < 3 && v.words > 12 {
+		least = 12 // signs in words are usual in programs
+	}
+	if longest >= least && filled >= 3 {
 		s.offer(layer, "vowels", language)
 	}
 }
+
+// dotted reports whether a dot stands for a letter before the last one.
+func dotted(w []byte) bool { return bytes.IndexByte(w[:len(w)-1], '.') >= 0 }
 
 // filledIn returns the most frequent word that could be meant, "" if none or if w
 // is one.
 func filledIn(w []byte) string {
 	stars := 0
 	for _, c := range w {
-		if c == '*' {
+		if veilOf[c] {
 			stars++
 		}
 	}
@@ -115,7 +136,7 @@ func matches(word string, w []byte) bool {
 		return false
 	}
 	for i, c := range w {
-		if c != '*' && lowerOf[c] != word[i] {
+		if !veilOf[c] && lowerOf[c] != word[i] || veilOf[c] && wordOf[word[i]]&inVowel == 0 && c != '*' {
 			return false
 		}
 	}
