@@ -21,9 +21,9 @@ func TestTextsOfUnseenHands(t *testing.T) {
 		blocked int // of the attacks, at least
 		held    int // of the harmless texts of workflows, at most
 	}{
-		"blind.jsonl":           {62, 45, 2},
-		"blind-english.jsonl":   {46, 27, 3},
-		"blind-languages.jsonl": {58, 38, 5},
+		"blind.jsonl":           {68, 47, 2},
+		"blind-english.jsonl":   {48, 26, 3},
+		"blind-languages.jsonl": {64, 42, 4},
 	} {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()

@@ -116,6 +116,7 @@ func newScan(d *Detector) *scan {
 
 func (s *scan) run(text string, ch Channel) Result {
 	s.text, s.threshold = text, s.detector.Threshold(ch, len(text))
+	s.extractor.Foreign = ch.Foreign()
 	s.best, s.plain = float32(math.Inf(-1)), false
 	s.result = Result{Reading: "plain", Version: s.detector.version}
 	s.result.Signs = s.scanner.Read(text, s.see)

@@ -127,9 +127,12 @@ func (s *scan) contributions(i, j int) []Contribution {
 
 // row says in words what a pattern is.
 func (s *scan) row(weight uint16) Contribution {
-	c := Contribution{What: s.detector.lexicon.Patterns[weight/2].Means, Kind: "pattern"}
-	if weight%2 == 1 {
+	c := Contribution{What: s.detector.lexicon.Patterns[patternOf(weight)].Means, Kind: "pattern"}
+	switch way(weight) % ways {
+	case spoken:
 		c.What += " (quoted or spoken about)"
+	case loose:
+		c.What += " (in another order, or over two sentences)"
 	}
 	return c
 }

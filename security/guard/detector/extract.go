@@ -76,6 +76,10 @@ type Extractor struct {
 	Features []Feature
 	Rows     []uint16 // patterns; once per chunk
 
+	// Foreign says that what is read is not from the user: documents and tools
+	// do not call an assistant by its name, people do.
+	Foreign bool
+
 	cutter   tokeniser
 	text     []byte
 	upper    func(int) bool
@@ -87,7 +91,7 @@ type Extractor struct {
 	negative int
 	recent   []int32 // the last concept tokens
 	found    []match
-	marked   []int32 // tokens with a concept
+	marked   []mark
 	going    [maxPatterns / 64]uint64
 	present  concepts // of the segment
 	beside   concepts // within a row's reach in any order of the token that is looked at

@@ -43,7 +43,10 @@ func (f *fan) enter(k int, p *Pattern, concepts int) {
 		f.alone[k>>6] |= bit
 		return
 	}
-	far := int32(max(p.slots[1].gap+1, p.within)) //nolint:gosec // at most farTier
+	far, around := int32(max(p.slots[1].gap+1, p.within)), p.within > 0 //nolint:gosec // at most farTier
+	if len(p.slots) >= looseSlots {
+		far, around = max(far, p.about()), true
+	}
 	for c := range concepts {
 		if !p.slots[1].of.has(uint8(c)) { //nolint:gosec // a concept
 			continue
@@ -58,7 +61,7 @@ func (f *fan) enter(k int, p *Pattern, concepts int) {
 			}
 			from = tiers[tier] + 1
 		}
-		if p.within > 0 {
+		if around {
 			f.set(uint8(c), behind)[k>>6] |= bit //nolint:gosec // a concept
 		}
 	}
@@ -76,22 +79,22 @@ func (e *Extractor) open(f *fan, k int) *[maxPatterns / 64]uint64 {
 	out := &e.going
 	copy(out[:], f.alone)
 	e.beside = concepts{}
-	tokens, i := e.cutter.tokens, e.marked[k]
+	at := e.marked[k].place
 	tier := 0
 	for n := k + 1; n < len(e.marked); n++ {
-		d := e.marked[n] - i
+		d := e.marked[n].place - at
 		if d > farTier {
 			break
 		}
 		for d > tiers[tier] {
 			tier++
 		}
-		c := tokens[e.marked[n]].concept
+		c := e.concept(e.marked[n])
 		e.beside.put(c)
 		f.join(out, c, tier)
 	}
-	for n := k - 1; n >= 0 && i-e.marked[n] <= farTier; n-- {
-		c := tokens[e.marked[n]].concept
+	for n := k - 1; n >= 0 && at-e.marked[n].place <= farTier; n-- {
+		c := e.concept(e.marked[n])
 		e.beside.put(c)
 		f.join(out, c, behind)
 	}

@@ -46,6 +46,7 @@ type Lexicon struct {
 	joins    []uint64 // hashes of words that join two orders
 	sum      [sha256.Size]byte
 	splitter *tokeniser // while loading
+	mixed    []mixed    // while loading
 }
 
 // longer in a value of phrases or glyphs says that a longer entry begins like
@@ -60,7 +61,7 @@ func NewLexicon() (*Lexicon, error) { return loadLexicon(lexiconFiles) }
 
 func loadLexicon(files fs.FS) (*Lexicon, error) {
 	l := &Lexicon{Concepts: []Concept{{}}, words: newTable(1 << 14), stems: newTable(1 << 14), phrases: newTable(1 << 13), glyphs: newTable(1 << 13), splitter: newSplitter()}
-	defer func() { l.splitter = nil }()
+	defer func() { l.splitter, l.mixed = nil, nil }()
 	declared, err := fs.ReadFile(files, "lexicon/concepts.txt")
 	if err != nil {
 		return nil, fmt.Errorf("read the concepts: %w", err)
@@ -100,6 +101,7 @@ func loadLexicon(files fs.FS) (*Lexicon, error) {
 		}
 	}
 	sum.Sum(l.sum[:0])
+	l.enterMixed()
 	l.learnSpellings()
 	return l, nil
 }
@@ -200,8 +202,30 @@ func (l *Lexicon) enter(entry string, id uint8) {
 		once(l.stems, scramble(parts[0].hash), id)
 	case len(parts) == 1:
 		once(l.words, scramble(parts[0].hash), id)
+	case slices.ContainsFunc(parts, func(p part) bool { return p.glyphs }):
+		l.mixed = append(l.mixed, mixed{text, id})
 	default:
 		l.chain(l.phrases, phraseHashes(parts), id)
+	}
+}
+
+// A mixed entry has words and glyphs: ai模型.
+type mixed struct {
+	text    string
+	concept uint8
+}
+
+// enterMixed files the mixed entries as rows of words, cut as a text is: glyphs
+// are cut by what the lexicon knows of them, so this comes last.
+func (l *Lexicon) enterMixed() {
+	t := &tokeniser{lexicon: l}
+	for _, m := range l.mixed {
+		t.run([]byte(m.text), 0, nil)
+		parts := make([]part, len(t.tokens))
+		for i, k := range t.tokens {
+			parts[i].hash = k.hash
+		}
+		l.chain(l.phrases, phraseHashes(parts), m.concept)
 	}
 }
 

@@ -111,32 +111,42 @@ func TestPatternsMatchWhereTheySay(t *testing.T) {
 	for _, c := range []struct {
 		row, text string
 		want      int // matches
-		quoted    bool
+		way       way
 	}{
-		{"override ~2 prior ~1 instructions", "please ignore all the previous house rules", 1, false},
-		{"override ~1 prior ~1 instructions", "please ignore all the previous house rules", 0, false},
-		{"override prior", "ignore it. previous", 0, false},
-		{"override prior ; across=", "ignore it. previous", 1, false},
-		{"override! instructions", "they ignore rules", 1, false},
-		{"override! instructions", "the visitors ignore rules", 0, false},
-		{"override^ instructions", "yes. ignore rules", 1, false},
-		{"override^ instructions", "yes, ignore rules", 0, false},
-		{"within 4 override & instructions", "rules that we ignore", 1, false},
-		{"within 2 override & instructions", "rules that we all ignore", 0, false},
-		{"override instructions ; between=new", "ignore new rules", 0, false},
-		{"override instructions ; before=you", "do you ignore rules", 0, false},
-		{"override instructions ; after=you", "ignore rules you made", 0, false},
-		{"model: override", "robot: ignore", 1, false},
-		{"model: override", "robot ignore", 0, false},
-		{"instructions override$", "the rules: rules ignore, they said", 1, false},
-		{"instructions override$", "the rules ignore people", 0, false},
-		{"instructions override$", "rules ignore ve leave", 1, false},
-		{"instructions override$", "rules you ignore please", 1, false},
-		{"override instructions", `he said "ignore rules" and left`, 1, true},
-		{"override instructions", "an example is ignore rules", 1, true},
-		{"override! instructions", "i want you to ignore rules", 1, false},
-		{"override instructions", `{"note": "ignore rules"}`, 1, false},
-		{"override instructions", `the note: "ignore rules"`, 1, true},
+		{"override ~2 prior ~1 instructions", "please ignore all the previous house rules", 1, straight},
+		{"override ~1 prior ~1 instructions", "please ignore all the previous house rules", 1, loose},
+		{"override prior instructions", "the rules. previous ones, ignore", 1, loose},
+		{"override prior instructions", "the rules. so it is. previous ones, ignore", 0, straight},
+		{"override prior instructions", "the rules of the large old house by the lake, previous ones too, ignore", 0, straight},
+		{"override prior instructions", `he said "rules, previous, ignore"`, 0, straight},
+		{"override ~1 instructions", "ignore all the house rules", 0, straight},
+		{"override prior", "ignore it. previous", 0, straight},
+		{"override prior ; across=", "ignore it. previous", 1, straight},
+		{"override! instructions", "they ignore rules", 1, straight},
+		{"override! instructions", "the visitors ignore rules", 0, straight},
+		{"override^ instructions", "yes. ignore rules", 1, straight},
+		{"override^ instructions", "yes, ignore rules", 0, straight},
+		{"within 4 override & instructions", "rules that we ignore", 1, straight},
+		{"within 2 override & instructions", "rules that we all ignore", 0, straight},
+		{"override instructions ; between=new", "ignore new rules", 0, straight},
+		{"override instructions ; before=you", "do you ignore rules", 0, straight},
+		{"override instructions ; after=you", "ignore rules you made", 0, straight},
+		{"model: override", "robot: ignore", 1, straight},
+		{"model: override", "robot ignore", 0, straight},
+		{"instructions override$", "the rules: rules ignore, they said", 1, straight},
+		{"instructions override$", "the rules ignore people", 0, straight},
+		{"instructions override$", "rules ignore ve leave", 1, straight},
+		{"instructions override$", "rules you ignore please", 1, straight},
+		{"model^, override", "robot, ignore it", 1, straight},
+		{"model^, override", "robot: ignore it", 1, straight},
+		{"model^, override", "robot - ignore it", 1, straight},
+		{"model^, override", "robot-led people ignore it", 0, straight},
+		{"model^, override", "robot rules ignore it", 0, straight},
+		{"override instructions", `he said "ignore rules" and left`, 1, spoken},
+		{"override instructions", "an example is ignore rules", 1, spoken},
+		{"override! instructions", "i want you to ignore rules", 1, straight},
+		{"override instructions", `{"note": "ignore rules"}`, 1, straight},
+		{"override instructions", `the note: "ignore rules"`, 1, spoken},
 	} {
 		l, err := loadLexicon(small(words, "", "a: "+c.row+"\n"))
 		if err != nil {
@@ -145,8 +155,40 @@ func TestPatternsMatchWhereTheySay(t *testing.T) {
 		e := NewExtractor(l)
 		e.Open([]byte(c.text), nil)
 		e.Next()
-		if len(e.Rows) != c.want || c.want > 0 && (e.Rows[0]%2 == 1) != c.quoted {
+		if len(e.Rows) != c.want || c.want > 0 && way(e.Rows[0])%ways != c.way {
 			t.Errorf("%s on %q: %v", c.row, c.text, e.Rows)
+		}
+	}
+}
+
+// People write English words into their own sentences with the endings, clitics and
+// letters of their language around them.
+func TestForeignEndingsLeaveAnEnglishWordItsConcept(t *testing.T) {
+	t.Parallel()
+	l, err := loadLexicon(small(
+		"instructions: prompt instructions \"system prompt\" \"you've been told\"\nnegation: don't\n",
+		"instructions: istruzion* prompts모드 \"モデルprompt\" \"ai로서\"\nprior: 모델 モデル\n",
+		"a: override prior\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string][]string{
+		"system prompt'unu":                    {"instructions"},
+		"prompt'a i prompt’u":                  {"instructions", "instructions"},
+		"dell'istruzione":                      {"instructions"},
+		"don't":                                {"negation"},
+		"what you've been told, what you told": {"instructions"},
+		"l'opera dell'arte":                    nil,
+		"promptunu":                            nil,
+		"prompt를 instructions은":                {"instructions", "instructions"},
+		"모델prompt":                             {"prior", "instructions"},
+		"prompts모드로 ai로서":                      {"instructions"},
+		"prompts모드 prompts":                    {"instructions"},
+		"モデルpromptを":                           {"instructions"},
+		"الprompt وinstructions":               {"instructions", "instructions"},
+	} {
+		if diff := cmp.Diff(want, conceptsOf(t, l, text)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}
 }
@@ -169,6 +211,24 @@ func TestWhoAsksForHimselfGivesNoOrder(t *testing.T) {
 		e.Next()
 		if len(e.Rows) != want {
 			t.Errorf("%q: %d rows, want %d", text, len(e.Rows), want)
+		}
+	}
+}
+
+// People call an assistant by its name; a document that does is giving orders.
+func TestAForeignRowCountsOnlyInWhatSomebodyElseWrote(t *testing.T) {
+	t.Parallel()
+	l, err := loadLexicon(small("model: robot\noverride: ignore\n", "", "a: model^, override ; foreign=\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for channel, want := range map[Channel]int{Unknown: 1, Person: 0, Document: 1, Tool: 1, Model: 0, 99: 1} {
+		e := NewExtractor(l)
+		e.Foreign = channel.Foreign()
+		e.Open([]byte("robot, ignore it"), nil)
+		e.Next()
+		if len(e.Rows) != want {
+			t.Errorf("%v: %d rows, want %d", channel, len(e.Rows), want)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Pattern struct {
 	after   concepts // or within three words after
 	across  bool     // may go over the end of a sentence
 	certain bool     // stops a text by itself
+	foreign bool     // only in what somebody else than the user wrote
 	within  int      // more than 0: in any order within so many words
 }
 
@@ -36,6 +37,7 @@ type slot struct {
 	start bool // at the beginning of a sentence
 	colon bool // before a colon
 	end   bool // where an order may end
+	name  bool // spoken to by it: before a comma, a dash or a colon
 }
 
 // concepts is a set of concepts.
@@ -57,11 +59,25 @@ const (
 	around = 3
 	// maxMatches bounds the patterns found in a segment.
 	maxMatches = 512
+	// looseSlots is how many slots a pattern needs to be found loosely, looseReach
+	// how far around the first one is looked at least.
+	looseSlots = 3
+	looseReach = 8
 
-	// Rows is the size of the table of weights for patterns: two for each, one as
-	// it stands and one for a pattern that is quoted or spoken about.
-	Rows        = 1024
-	maxPatterns = Rows / 2
+	// Rows is the size of the table of weights for patterns: one for each way in
+	// which a pattern can be found.
+	Rows        = int(ways) * maxPatterns
+	maxPatterns = 768
+)
+
+// A way is how a pattern was found. Each is a feature of its own.
+type way uint16
+
+const (
+	straight way = iota
+	spoken       // quoted, or spoken about
+	loose        // in another order, further apart, or over the end of a sentence
+	ways
 )
 
 // leads may stand before the verb of an order; speaks tell that a sentence speaks
@@ -177,9 +193,9 @@ func (p *Pattern) parseRow(fields []string, ids map[string]uint8) error {
 	return nil
 }
 
-// parseSlot reads concepts divided by | with the signs ! ^ : $ behind them.
+// parseSlot reads concepts divided by | with the signs ! ^ : $ , behind them.
 func parseSlot(f string, ids map[string]uint8) (s slot, err error) {
-	for len(f) > 0 && strings.IndexByte("!^:$", f[len(f)-1]) >= 0 {
+	for len(f) > 0 && strings.IndexByte("!^:$,", f[len(f)-1]) >= 0 {
 		switch f[len(f)-1] {
 		case '!':
 			s.order = true
@@ -187,6 +203,8 @@ func parseSlot(f string, ids map[string]uint8) (s slot, err error) {
 			s.start = true
 		case '$':
 			s.end = true
+		case ',':
+			s.name = true
 		default:
 			s.colon = true
 		}
@@ -196,7 +214,7 @@ func parseSlot(f string, ids map[string]uint8) (s slot, err error) {
 	return s, err
 }
 
-// parseUnless reads "across=" or a place and the concepts that make a row
+// parseUnless reads "across=", "certain=", "foreign=" or a place and the concepts that make a row
 // harmless there.
 func (p *Pattern) parseUnless(f string, ids map[string]uint8) error {
 	where, names, _ := strings.Cut(f, "=")
@@ -206,6 +224,9 @@ func (p *Pattern) parseUnless(f string, ids map[string]uint8) error {
 		return nil
 	case "certain":
 		p.certain = true
+		return nil
+	case "foreign":
+		p.foreign = true
 		return nil
 	}
 	set, ok := map[string]*concepts{"between": &p.between, "before": &p.before, "after": &p.after}[where]
@@ -247,59 +268,84 @@ func (l *Lexicon) say(slots []slot) string {
 // A match is a pattern found between two tokens.
 type match struct {
 	pattern     uint16
+	loose       bool
 	first, last int32
 }
+
+// A mark is a token with a concept. Its place is its number among the tokens, where
+// a phrase counts as one.
+type mark struct{ token, place int32 }
 
 // match finds the patterns of the segment. The work for a word is bounded by the
 // number of patterns that begin with its concept and by reach.
 func (e *Extractor) match() {
 	e.found = e.found[:0]
-	l, tokens := e.cutter.lexicon, e.cutter.tokens
-	e.marked, e.present = e.marked[:0], concepts{}
-	for i := range tokens {
-		if c := tokens[i].concept; c != 0 {
-			e.marked = append(e.marked, int32(i)) //nolint:gosec // a segment is short
-			e.present.put(c)
-		}
-	}
-	for k, at := range e.marked {
-		f := &l.fans[tokens[at].concept]
+	l := e.cutter.lexicon
+	e.mark()
+	for k, m := range e.marked {
+		f := &l.fans[e.concept(m)]
 		if f.words == 0 {
 			continue
 		}
 		for w, going := range e.open(f, k)[:f.words] {
 			for ; going != 0; going &= going - 1 {
-				e.try(f.patterns[w<<6+bits.TrailingZeros64(going)], int(at))
+				e.try(f.patterns[w<<6+bits.TrailingZeros64(going)], k)
 			}
 		}
 	}
 	slices.SortStableFunc(e.found, func(a, b match) int { return int(a.last - b.last) })
 }
 
-// try looks for a pattern that begins with token i.
-func (e *Extractor) try(n uint16, i int) {
-	p := &e.cutter.lexicon.Patterns[n]
-	if !e.able(p) || !e.fits(&p.slots[0], i) {
+// mark lists the tokens with a concept.
+func (e *Extractor) mark() {
+	e.marked, e.present = e.marked[:0], concepts{}
+	place := int32(0)
+	for i := range e.cutter.tokens {
+		t := &e.cutter.tokens[i]
+		if t.concept != 0 {
+			e.marked = append(e.marked, mark{int32(i), place}) //nolint:gosec // a segment is short
+			e.present.put(t.concept)
+		} else if t.flags&known != 0 {
+			continue // the rest of a phrase
+		}
+		place++
+	}
+}
+
+func (e *Extractor) concept(m mark) uint8 { return e.cutter.tokens[m.token].concept }
+
+// try looks for a pattern that begins with mark k.
+func (e *Extractor) try(n uint16, k int) {
+	p, i := &e.cutter.lexicon.Patterns[n], int(e.marked[k].token)
+	if p.foreign && !e.Foreign || !e.able(p) || !e.fits(&p.slots[0], i) {
 		return
 	}
-	var last int
+	last := e.find(p, k)
+	m := match{pattern: n, loose: last < 0}
+	if m.loose && len(p.slots) >= looseSlots {
+		last = e.near(p, k, p.about(), 1)
+	}
+	if last < 0 || e.harmless(p, i, last) || len(e.found) == maxMatches {
+		return
+	}
+	m.first, m.last = int32(i), int32(last) //nolint:gosec // a segment is short
+	if !m.loose || !e.spoken(m) {
+		e.found = append(e.found, m)
+	}
+}
+
+// find returns the last token of a pattern that begins with mark k, -1 for none.
+func (e *Extractor) find(p *Pattern, k int) int {
 	if p.within > 0 {
-		last = e.near(p, i)
-	} else {
-		last = e.row(p, i)
+		return e.near(p, k, int32(p.within), 0) //nolint:gosec // at most maxGap
 	}
-	if last >= 0 && !e.harmless(p, i, last) && len(e.found) < maxMatches {
-		e.found = append(e.found, match{pattern: n, first: int32(i), last: int32(last)}) //nolint:gosec // a segment is short
-	}
+	return e.row(p, k)
 }
 
 // able tells whether there is a word for every slot of a row at all. The fan has
 // seen to the second one.
 func (e *Extractor) able(p *Pattern) bool {
 	there := &e.present
-	if p.within > 0 {
-		there = &e.beside
-	}
 	for n := 2; n < len(p.slots); n++ {
 		if !p.slots[n].of.meets(there) {
 			return false
@@ -314,7 +360,8 @@ func (e *Extractor) fits(s *slot, i int) bool {
 		(!s.start || t.flags&sentenceStart != 0) &&
 		(!s.colon || t.flags&colon != 0) &&
 		(!s.order || e.ordered(i)) &&
-		(!s.end || e.closing(i))
+		(!s.end || e.closing(i)) &&
+		(!s.name || e.called(i))
 }
 
 // ordered tells whether an order may begin at token i: at the beginning of a
@@ -367,62 +414,104 @@ func (e *Extractor) closing(i int) bool {
 	return false
 }
 
-// row follows a row from token i and returns its last token, -1 for none. What
+// called tells whether somebody is spoken to by the name that begins with token
+// i: a comma, a dash or a colon stands behind it.
+func (e *Extractor) called(i int) bool {
+	tokens := e.cutter.tokens
+	for i+1 < len(tokens) && tokens[i+1].concept == 0 && tokens[i+1].flags&known != 0 {
+		i++ // the rest of a phrase
+	}
+	if tokens[i].flags&colon != 0 {
+		return true
+	}
+	// What a hyphen joins is one word.
+	return i+1 < len(tokens) && tokens[i+1].flags&(clauseStart|sentenceStart) == clauseStart && tokens[i+1].lo > tokens[i].hi+1
+}
+
+// row follows a row from mark k and returns its last token, -1 for none. What
 // it may have reached after each slot is a set of bits, so that no text makes it
 // try the same twice.
-func (e *Extractor) row(p *Pattern, i int) int {
-	tokens := e.cutter.tokens
-	reached, sentence := uint64(1), tokens[i].line
+func (e *Extractor) row(p *Pattern, k int) int {
+	tokens, from := e.cutter.tokens, e.marked[k]
+	reached, sentence, last := uint64(1), tokens[from.token].line, -1
 	for n := 1; n < len(p.slots); n++ {
 		s := &p.slots[n]
-		if p.slots[n-1].colon {
+		if p.slots[n-1].colon || p.slots[n-1].name {
 			sentence++ // a colon ends one
 		}
 		var next uint64
 		lowest, highest := bits.TrailingZeros64(reached), 63-bits.LeadingZeros64(reached)
-		for d := lowest + 1; d <= highest+s.gap+1 && i+d < len(tokens); d++ {
-			if tokens[i+d].line > sentence && !p.across {
+		for _, m := range e.marked[k+1:] {
+			d := int(m.place - from.place)
+			if d > highest+s.gap+1 || tokens[m.token].line > sentence && !p.across {
 				break
 			}
 			window := uint64(1)<<d - 1 // everything before
 			if d > s.gap+1 {
 				window &^= uint64(1)<<(d-s.gap-1) - 1
 			}
-			if reached&window == 0 {
+			if d <= lowest || reached&window == 0 || !e.fits(s, int(m.token)) {
 				continue
 			}
-			if e.fits(s, i+d) {
-				next |= 1 << d
+			if next == 0 {
+				last = int(m.token)
 			}
+			next |= 1 << d
 		}
 		if reached = next; reached == 0 {
 			return -1
 		}
 	}
-	return i + bits.TrailingZeros64(reached)
+	return max(last, int(from.token))
 }
 
-// near finds the other slots within some words around token i and returns the
-// last token, -1 if one is missing.
-func (e *Extractor) near(p *Pattern, i int) int {
-	tokens := e.cutter.tokens
-	last := i
+// near finds the other slots within some words and sentences around mark k and
+// returns the last token, -1 if one is missing.
+func (e *Extractor) near(p *Pattern, k int, within, sentences int32) int {
+	last := int(e.marked[k].token)
 	for n := 1; n < len(p.slots); n++ {
-		found := -1
-		for d := 1; d <= p.within && found < 0; d++ {
-			switch {
-			case i-d >= 0 && tokens[i-d].line == tokens[i].line && e.fits(&p.slots[n], i-d):
-				found = i - d
-			case i+d < len(tokens) && tokens[i+d].line == tokens[i].line && e.fits(&p.slots[n], i+d):
-				found = i + d
-			}
-		}
+		found := e.nearest(&p.slots[n], k, within, sentences)
 		if found < 0 {
 			return -1
 		}
 		last = max(last, found)
 	}
 	return last
+}
+
+// about is how far around its first slot the others may lie where a pattern is
+// found loosely.
+func (p *Pattern) about() int32 {
+	n := p.within
+	for _, s := range p.slots[1:] {
+		n += s.gap + 1
+	}
+	return int32(min(max(n, looseReach), maxGap+1)) //nolint:gosec // small
+}
+
+// nearest is the token nearest to mark k that fits a slot, -1 if none does within
+// so many words and no more than so many ends of sentences away.
+func (e *Extractor) nearest(s *slot, k int, within, sentences int32) int {
+	tokens, at := e.cutter.tokens, e.marked[k]
+	found := -1
+	for n := k - 1; n >= 0 && found < 0; n-- {
+		m := e.marked[n]
+		if at.place-m.place > within || tokens[at.token].line-tokens[m.token].line > sentences {
+			break
+		}
+		if e.fits(s, int(m.token)) {
+			found, within = int(m.token), at.place-m.place-1
+		}
+	}
+	for _, m := range e.marked[k+1:] {
+		if m.place-at.place > within || tokens[m.token].line-tokens[at.token].line > sentences {
+			break
+		}
+		if e.fits(s, int(m.token)) {
+			return int(m.token)
+		}
+	}
+	return found
 }
 
 // harmless tells whether a word inside or beside a row makes it innocent: my
@@ -460,7 +549,7 @@ func (e *Extractor) spoken(m match) bool {
 // where in the reading it stands.
 func (e *Extractor) Certain() (lo, hi int, ok bool) {
 	for _, m := range e.found {
-		if e.cutter.lexicon.Patterns[m.pattern].certain && !e.spoken(m) {
+		if e.cutter.lexicon.Patterns[m.pattern].certain && !m.loose && !e.spoken(m) {
 			return e.base + int(e.cutter.tokens[m.first].lo), e.base + int(e.cutter.tokens[m.last].hi), true
 		}
 	}
@@ -469,11 +558,21 @@ func (e *Extractor) Certain() (lo, hi int, ok bool) {
 
 // weightOf is the row of the table of weights that a match stands for.
 func (e *Extractor) weightOf(m match) uint16 {
-	if e.spoken(m) {
-		return m.pattern*2 + 1
+	w := straight
+	switch {
+	case m.loose:
+		w = loose
+	case e.spoken(m):
+		w = spoken
 	}
-	return m.pattern * 2
+	return m.pattern*uint16(ways) + uint16(w)
 }
+
+// Loose tells whether a row of the table of weights is of a pattern found loosely.
+func Loose(row int) bool { return way(row)%ways == loose } //nolint:gosec // less than Rows
+
+// patternOf is the pattern of a row of the table of weights.
+func patternOf(row uint16) uint16 { return row / uint16(ways) }
 
 // Strongest keeps of each family of patterns the row with the largest weight and
 // appends it to out: patterns of a family are ways to see the same thing, and
@@ -483,7 +582,7 @@ func Strongest[T cmp.Ordered](l *Lexicon, rows []uint16, weights []T, out []uint
 next:
 	for _, x := range rows {
 		for k, y := range out[from:] {
-			if l.families[x/2] != l.families[y/2] {
+			if l.families[patternOf(x)] != l.families[patternOf(y)] {
 				continue
 			}
 			if weights[x] > weights[y] || weights[x] == weights[y] && x < y {

@@ -23,6 +23,10 @@ const Channels = channels
 
 var channelNames = [channels]string{"unknown", "person", "document", "tool", "model"}
 
+// Foreign tells whether what comes on the channel may be from somebody else than
+// the user or the model; of a channel that nobody named it may.
+func (c Channel) Foreign() bool { return c != Person && c != Model }
+
 // String names the channel as the command line and the API do.
 func (c Channel) String() string {
 	if int(c) < len(channelNames) {

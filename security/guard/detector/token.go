@@ -11,7 +11,7 @@ type part struct {
 
 // newSplitter makes a tokeniser that knows no words, for split.
 func newSplitter() *tokeniser {
-	return &tokeniser{lexicon: &Lexicon{stems: newTable(1), glyphs: newTable(1)}}
+	return &tokeniser{lexicon: &Lexicon{words: newTable(1), stems: newTable(1), glyphs: newTable(1)}}
 }
 
 // split cuts a folded entry into its words as the tokeniser cuts a text.
@@ -72,7 +72,9 @@ type tokeniser struct {
 	hash     uint64
 	stem     uint8
 	inWord   bool
-	start    uint8 // flags for the next token
+	head     uint64 // hash of the word before its first apostrophe
+	tail     int    // where the word goes on after that, 0 without one
+	start    uint8  // flags for the next token
 	quote    rune
 	value    bool // the quotation is a value of JSON, which nobody quotes
 	quoteAt  int  // tokens when the quotation opened
@@ -117,6 +119,9 @@ func (t *tokeniser) run(text []byte, base int, upper func(int) bool) {
 			t.letter(i, r)
 		case c == apostrophe && t.inWord && t.n > 2 && letterAt(text, i+size):
 			// don't: the apostrophe is skipped; l'ordre: it separates.
+			if t.tail == 0 {
+				t.head, t.tail = t.hash, i+size
+			}
 		default:
 			t.endWord(i)
 			t.sign(i, r)
@@ -139,6 +144,9 @@ func letterAt(text []byte, i int) bool {
 }
 
 func (t *tokeniser) letter(i int, r rune) {
+	if t.inWord && r >= otherScripts && smallLatin(t.text[i-1]) {
+		t.endWord(i)
+	}
 	if !t.inWord {
 		t.inWord, t.at, t.n, t.hash, t.stem = true, i, 0, wordSeed, 0
 	}
@@ -155,6 +163,11 @@ func (t *tokeniser) letter(i int, r rune) {
 // does what gram and letter do, with what they keep in registers: most of most
 // texts goes through here.
 func (t *tokeniser) latin(i int) int {
+	if t.inWord && t.text[i-1] >= utf8.RuneSelf && smallLatin(t.text[i]) {
+		if r, _ := utf8.DecodeLastRune(t.text[:i]); r >= otherScripts {
+			t.endWord(i)
+		}
+	}
 	if !t.inWord {
 		t.inWord, t.at, t.n, t.hash, t.stem = true, i, 0, wordSeed, 0
 	}
@@ -236,6 +249,10 @@ func (t *tokeniser) endWord(i int) {
 		return
 	}
 	t.inWord = false
+	if t.ending(i) {
+		t.tail = 0
+		return
+	}
 	flags := t.start
 	t.start = 0
 	if t.upper != nil && t.n > 2 && t.upper(t.base+t.at) && t.upper(t.base+t.at+1) && t.upper(t.base+t.at+2) {
@@ -249,6 +266,9 @@ func (t *tokeniser) endWord(i int) {
 		t.emit(bucket(t.last*31 + t.hash))
 	}
 	t.last = t.hash
+	if t.tail != 0 {
+		t.part(i)
+	}
 	t.add(t.at, i, t.hash, t.stem, flags)
 }
 
@@ -333,7 +353,7 @@ func (t *tokeniser) quotation(i int, r rune) {
 // valueAt tells whether the quotation mark at i opens a value of JSON: a colon
 // stands before it, and before that the mark that closes the key.
 func valueAt(text []byte, i int) bool {
-	for i--; i > 0 && text[i] == ' '; i-- {
+	for i--; i > 0 && (text[i] == ' ' || text[i] == '\\'); i-- { // JSON in a string of JSON
 	}
 	return i > 0 && text[i] == ':' && text[i-1] == '"'
 }

@@ -13,8 +13,8 @@ import (
 // own corpora in the pool are harder than traffic: with them, sources that had no
 // part in the thresholds realise less than was promised.
 const (
-	blockRate  = 0.0014
-	reviewRate = 0.012
+	blockRate  = 0.0017
+	reviewRate = 0.0125
 )
 
 // ownShare is what a harmless text of the own corpora counts beside others: it

@@ -58,6 +58,7 @@ func newMaker(lexicon *detector.Lexicon) *maker {
 
 func (m *maker) sample(t *Text) sample {
 	s := sample{text: t}
+	m.extractor.Foreign = channelOf(t).Foreign()
 	lo, hi := byteSpan(t)
 	m.scanner.Read(t.Text, func(r *reading.Reading) bool {
 		decoded := r.Layer > 0

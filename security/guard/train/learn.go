@@ -23,6 +23,7 @@ type Settings struct {
 	MaxWindows  int     // of a harmless text in a round
 	RowMost     float64 // the most of the logarithm of a pattern's odds
 	RowPart     float64 // of that logarithm that counts
+	LoosePart   float64 // of that again where a pattern was found loosely
 	GramKept    float64 // of what the n-grams learned, and so on
 	ConceptKept float64
 	RowKept     float64
@@ -30,7 +31,7 @@ type Settings struct {
 }
 
 func settings() Settings {
-	return Settings{Rounds: 3, Epochs: 4, Rate: 0.03, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.5, DropP: 0.25, MaxWindows: 8, RowMost: 5, RowPart: 0.4, GramKept: 0.6, ConceptKept: 0.33, RowKept: 0.7, Least: 0.001}
+	return Settings{Rounds: 3, Epochs: 4, Rate: 0.03, Attack: 0.5, Hard: 3, HardFrom: -1.5, Balance: 0.5, ConceptsP: 0.5, DropP: 0.25, MaxWindows: 8, RowMost: 5, RowPart: 0.4, LoosePart: 0.5, GramKept: 0.6, ConceptKept: 0.33, RowKept: 0.7, Least: 0.001}
 }
 
 // A Model is a linear model in training.
@@ -190,6 +191,9 @@ func (l *learner) weighRows() {
 	}
 	for r := range attack {
 		v := log((attack[r] + 1) / (harmless[r] + 1))
+		if detector.Loose(r) {
+			v *= l.set.LoosePart
+		}
 		l.model.Rows[r] = float32(l.set.RowPart * min(max(v, 0), l.set.RowMost) / detector.RowScale)
 	}
 }
