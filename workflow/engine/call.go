@@ -124,7 +124,7 @@ func (c *call) execute(ctx context.Context, p *steps.Pipeline, id steps.CallID, 
 
 // judge asks the judge about the step's draft.
 func (c *call) judge(ctx context.Context, p *steps.Pipeline, id steps.CallID, r *result) {
-	id.Key, id.Call = id.Key+"#judge", c.judging.id.Name("call")
+	id.Key, id.Call = id.Key+judgePart, c.judging.id.Name("call")
 	var use steps.JudgeUse
 	r.verdict, use, r.err = p.Judge(ctx, c.checked, c.judging.screened, id)
 	r.use, r.reason, r.rubric, r.unmet = use.Use, use.Reason, use.Rubric, use.Unmet

@@ -94,7 +94,6 @@ type Extractor struct {
 	marked   []mark
 	going    [maxPatterns / 64]uint64
 	present  concepts // of the segment
-	beside   concepts // within a row's reach in any order of the token that is looked at
 }
 
 // NewExtractor makes an Extractor over a lexicon.

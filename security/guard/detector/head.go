@@ -78,7 +78,6 @@ func (f *fan) set(c uint8, tier int) []uint64 {
 func (e *Extractor) open(f *fan, k int) *[maxPatterns / 64]uint64 {
 	out := &e.going
 	copy(out[:], f.alone)
-	e.beside = concepts{}
 	at := e.marked[k].place
 	tier := 0
 	for n := k + 1; n < len(e.marked); n++ {
@@ -89,14 +88,10 @@ func (e *Extractor) open(f *fan, k int) *[maxPatterns / 64]uint64 {
 		for d > tiers[tier] {
 			tier++
 		}
-		c := e.concept(e.marked[n])
-		e.beside.put(c)
-		f.join(out, c, tier)
+		f.join(out, e.concept(e.marked[n]), tier)
 	}
 	for n := k - 1; n >= 0 && at-e.marked[n].place <= farTier; n-- {
-		c := e.concept(e.marked[n])
-		e.beside.put(c)
-		f.join(out, c, behind)
+		f.join(out, e.concept(e.marked[n]), behind)
 	}
 	return out
 }

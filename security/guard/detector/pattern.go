@@ -345,9 +345,8 @@ func (e *Extractor) find(p *Pattern, k int) int {
 // able tells whether there is a word for every slot of a row at all. The fan has
 // seen to the second one.
 func (e *Extractor) able(p *Pattern) bool {
-	there := &e.present
 	for n := 2; n < len(p.slots); n++ {
-		if !p.slots[n].of.meets(there) {
+		if !p.slots[n].of.meets(&e.present) {
 			return false
 		}
 	}
@@ -486,7 +485,7 @@ func (p *Pattern) about() int32 {
 	for _, s := range p.slots[1:] {
 		n += s.gap + 1
 	}
-	return int32(min(max(n, looseReach), maxGap+1)) //nolint:gosec // small
+	return int32(min(max(n, looseReach), farTier)) //nolint:gosec // small
 }
 
 // nearest is the token nearest to mark k that fits a slot, -1 if none does within

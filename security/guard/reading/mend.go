@@ -284,7 +284,7 @@ func (s *Scanner) mendPart(layer int, b []byte, lo, hi int) {
 	m := &s.mender
 	all, right, changes := 0, 0, 0
 	for i := lo; i < hi; {
-		if mends[b[i]] == 0 {
+		if !mends[b[i]] {
 			f.copy(b[i:i+1], i)
 			i++
 			continue
@@ -304,12 +304,12 @@ func (s *Scanner) mendPart(layer int, b []byte, lo, hi int) {
 func english(b []byte) bool {
 	words, right := 0, 0
 	for i := 0; i < len(b); {
-		if mends[b[i]] == 0 {
+		if !mends[b[i]] {
 			i++
 			continue
 		}
 		start, plain := i, true
-		for i < len(b) && mends[b[i]] != 0 {
+		for i < len(b) && mends[b[i]] {
 			plain = plain && letterOf[b[i]] < noLetter
 			i++
 		}
@@ -324,16 +324,10 @@ func english(b []byte) bool {
 	return 5*right >= words || words <= 3
 }
 
-// mends has a 1 for what can stand for a letter, and a 2 for what does only
-// between letters.
-var mends = func() (t [256]uint8) {
+// mends are what can stand for a letter.
+var mends = func() (t [256]bool) {
 	for c := range 256 {
-		switch {
-		case letterOf[c] < noLetter || c >= '0' && c <= '9' && leetOf[c] != 0:
-			t[c] = 1
-		case c == '@' || c == '$' || c == '|':
-			t[c] = 1
-		}
+		t[c] = letterOf[c] < noLetter || c >= '0' && c <= '9' && leetOf[c] != 0 || c == '@' || c == '$' || c == '|'
 	}
 	return t
 }()
@@ -348,14 +342,14 @@ func (m *mender) take(b []byte, i, hi int) int {
 	end, parted := i, false
 	for i < hi && len(m.letters) < longestRow {
 		switch c := b[i]; {
-		case mends[c] != 0:
+		case mends[c]:
 			m.letters = append(m.letters, lowerOf[c])
 			m.at = append(m.at, int32(i)) //nolint:gosec // a text is shorter
 			m.parted = append(m.parted, parted)
 			i++
 			parted, end = false, i
 			continue
-		case c == ' ' || c == '\n' || i > 0 && i+1 < hi && mends[b[i-1]] != 0 && mends[b[i+1]] != 0 && c < 0x7F:
+		case c == ' ' || c == '\n' || i > 0 && i+1 < hi && mends[b[i-1]] && mends[b[i+1]] && c < 0x7F:
 			i++
 			parted = true
 			continue
